@@ -1,0 +1,21 @@
+"""The gate: reads a code, proves what can be proved, decides with no network, moves the barrier, reports.
+
+The flow, one type per arrow (all of them frozen, all in `gate.model`):
+
+    Scan -> Token -> Credential -> Decision -> Effects -> Event
+    reader  decoder  trust         admission   portal     ledger -> uplink -> recorder
+
+Start reading at `gate.controller`: it is the whole flow in one file. Then `gate.admission` (who may pass)
+and `gate.portal` (what the lane does), which are pure: time arrives as `now`, and nothing in them can block,
+fail or lie. Everything that can lives at the edge and only hands the core a frozen fact.
+
+The import rule, kept by `tests/test_imports.py`; a lower level never imports a higher one:
+
+    5  __main__, cli, commands, app, central, simulate
+    4  controller, uplink, watchdog, documents
+    3  drivers, ledger, config, clock
+    2  admission, portal, presence, trust, cose, wire, texts  <-  policy, decoder
+    1  model, errors
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,81 @@
+"""Where time comes from: a protocol, the real clock with its trust, and one that tests turn by hand."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from gate.model import Now
+
+BUILD_FLOOR = datetime(2026, 11, 1, tzinfo=UTC)
+"""No trusted moment lies before this release was made."""
+
+SHIFT_START = datetime(2026, 11, 22, 23, 55, tzinfo=UTC)
+"""Monday 23 November 2026, 06:55 in Ho Chi Minh City: where tests and scenarios begin."""
+
+
+class Clock(Protocol):
+    """Gives the moment; nothing in the pure part reads time otherwise."""
+
+    def now(self) -> Now:
+        """The moment, with `trusted` false where wall time cannot be believed."""
+        ...
+
+
+def kernel_synchronised() -> bool:
+    """Whether the kernel believes its own clock (adjtimex(2): TIME_ERROR is 5; STA_UNSYNC stands in it)."""
+    if Path("/run/systemd/timesync/synchronized").exists():
+        return True
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(256)  # struct timex with modes = 0 only reads
+    return bool(libc.adjtimex(buffer) not in (-1, 5))
+
+
+class SystemClock:
+    """Wall and monotonic time; trusted when it is synchronised and not behind the floor.
+
+    The floor rises only from trusted time, so one jump to 2038 bricks nothing. `synchronised` is asked at
+    most once in `recheck_s` seconds.
+    """
+
+    def __init__(
+        self, floor_at: datetime = BUILD_FLOOR, synchronised: Callable[[], bool] = kernel_synchronised,
+        recheck_s: float = 10.0,
+    ) -> None:
+        self.floor_at = max(floor_at, BUILD_FLOOR)
+        self._synchronised = synchronised
+        self._recheck_s = recheck_s
+        self._checked_mono = float("-inf")
+        self._synced = False
+
+    def now(self) -> Now:
+        mono = time.monotonic()
+        if mono - self._checked_mono >= self._recheck_s:
+            self._synced = self._synchronised()
+            self._checked_mono = mono
+        utc = datetime.now(UTC)
+        trusted = self._synced and utc >= self.floor_at
+        if trusted:
+            self.floor_at = utc
+        return Now(utc, mono, trusted)
+
+
+class ManualClock:
+    """A clock that stands still until somebody moves it."""
+
+    def __init__(self, utc: datetime = SHIFT_START, trusted: bool = True) -> None:
+        self.utc = utc
+        self.mono = 1000.0
+        self.trusted = trusted
+
+    def now(self) -> Now:
+        return Now(self.utc, self.mono, self.trusted)
+
+    def advance(self, seconds: float) -> None:
+        """Move wall and monotonic time together."""
+        self.utc += timedelta(seconds=seconds)
+        self.mono += seconds

@@ -1,0 +1,33 @@
+"""The table of drivers: a name in the config -> `module:Class`, imported only when it is configured.
+
+Each driver class has a nested or module-level `Settings` (a `gate.config.Section`) named by `settings` and is made
+as `Class(name, settings, pins)`; see `docs/writing-a-driver.md`. Adding one: one file and one line here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+READERS = {
+    "serial": "gate.drivers.serial_scanner:SerialScanner",
+    "camera": "gate.drivers.camera:CameraReader",
+    "keypad": "gate.drivers.keypad:Keypad",
+}
+BARRIERS = {
+    "relay": "gate.drivers.relay:RelayBarrier",
+    "none": "gate.drivers.fake:NoBarrier",
+}
+INDICATORS = {
+    "lamps": "gate.drivers.lamps:Lamps",
+    "buzzer": "gate.drivers.buzzer:BuzzerIndicator",
+}
+CONTACTS = {
+    "gpio": "gate.drivers.gpio_contact:GpioContact",
+}
+
+
+def resolve(table: dict[str, str], name: str) -> Any:
+    """The driver class that `table` lists under `name`."""
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)
