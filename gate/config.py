@@ -20,7 +20,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the config: unknown keys are errors."""
 
 
-class Site(Section):
+class Site(Section, frozen=True, kw_only=True):
     """Where the gate stands."""
 
     id: Id
@@ -29,20 +29,20 @@ class Site(Section):
     area: Id = "site"
 
 
-class Gate(Section):
+class Gate(Section, frozen=True, kw_only=True):
     """Which gate this is."""
 
     id: Id
 
 
-class Pins(Section):
+class Pins(Section, frozen=True, kw_only=True):
     """Who moves the pins. There is no silent fall-back: a factory that cannot be loaded stops the start."""
 
     factory: Literal["lgpio", "rpigpio", "mock"]
     chip: Annotated[int, Meta(ge=0, le=15)] | None = None
 
 
-class Portal(Section):
+class Portal(Section, frozen=True, kw_only=True):
     """The lane's timing."""
 
     pulse_s: Seconds = 0.6
@@ -54,7 +54,7 @@ class Portal(Section):
     repeat_s: Seconds = 3.0
 
 
-class Admission(Section):
+class Admission(Section, frozen=True, kw_only=True):
     """Which proofs open this gate, and what to do about what it cannot know."""
 
     accept: tuple[Literal["signed", "listed"], ...] = ("signed", "listed")
@@ -67,7 +67,7 @@ class Admission(Section):
     on_untrusted_clock: Literal["deny", "continue"] = "continue"
 
 
-class Ledger(Section):
+class Ledger(Section, frozen=True, kw_only=True):
     """How the gate remembers (law 1)."""
 
     ring_events: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 1_000_000
@@ -76,7 +76,7 @@ class Ledger(Section):
     durability: Literal["after_write", "after_flush"] = "after_write"
 
 
-class Tls(Section):
+class Tls(Section, frozen=True, kw_only=True):
     """Certificates in PEM files; `ca` checks the broker, the other two name this gate to it."""
 
     ca: Path | None = None
@@ -84,7 +84,7 @@ class Tls(Section):
     key: Path | None = None
 
 
-class Mqtt(Section):
+class Mqtt(Section, frozen=True, kw_only=True):
     """The broker that hears of every event."""
 
     host: str
@@ -99,14 +99,14 @@ class Mqtt(Section):
     ack: Literal["recorder", "broker"] = "recorder"
 
 
-class Device(Section):
+class Device(Section, frozen=True, kw_only=True):
     """A device as configured: its driver's name, and that driver's own settings, already typed."""
 
     driver: str
     settings: Any = None
 
 
-class ReaderConfig(Section):
+class ReaderConfig(Section, frozen=True, kw_only=True):
     """A reader, the way it serves, and its driver's settings."""
 
     name: Id
@@ -115,7 +115,7 @@ class ReaderConfig(Section):
     settings: Any = None
 
 
-class ContactConfig(Section):
+class ContactConfig(Section, frozen=True, kw_only=True):
     """An input, by the role that the portal knows it under."""
 
     name: Literal["passage", "door", "rex", "emergency"]
@@ -123,7 +123,7 @@ class ContactConfig(Section):
     settings: Any = None
 
 
-class Config(Section):
+class Config(Section, frozen=True, kw_only=True):
     """Everything that one daemon needs: one portal, two directions."""
 
     site: Site

@@ -1,7 +1,9 @@
 """The table of drivers: a name in the config -> `module:Class`, imported only when it is configured.
 
-Each driver class has a nested or module-level `Settings` (a `gate.config.Section`) named by `settings` and is made
-as `Class(name, settings, pins)`; see `docs/writing-a-driver.md`. Adding one: one file and one line here.
+Each driver class has a class attribute `Settings` (a `gate.config.Section`), and is made as
+`Class(name, direction, settings)` (readers), `Class(settings, pins)` (barriers and indicators) or
+`Class(name, settings, pins)` (contacts), where `pins` is the gpiozero factory of `gate.drivers.pins`.
+Adding one: one file and one line here; `docs/writing-a-driver.md` walks through it.
 """
 
 from __future__ import annotations
