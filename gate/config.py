@@ -27,6 +27,8 @@ class Site(Section, frozen=True, kw_only=True):
     kind: Literal["workplace", "checkpoint", "shop"] = "workplace"
     time_zone: str = "Asia/Ho_Chi_Minh"
     area: Id = "site"
+    token_key_file: Path
+    """The key under which the roster hashes codes; the same at the centre and at each gate of the site."""
 
 
 class Gate(Section, frozen=True, kw_only=True):
@@ -99,6 +101,13 @@ class Mqtt(Section, frozen=True, kw_only=True):
     ack: Literal["recorder", "broker"] = "recorder"
 
 
+class Documents(Section, frozen=True, kw_only=True):
+    """Where trust in documents begins."""
+
+    root_file: Path
+    """TUF root metadata that the installer brings, compared with the publisher's by its fingerprint."""
+
+
 class Device(Section, frozen=True, kw_only=True):
     """A device as configured: its driver's name, and that driver's own settings, already typed."""
 
@@ -129,6 +138,7 @@ class Config(Section, frozen=True, kw_only=True):
     site: Site
     gate: Gate
     state_dir: Path
+    documents: Documents
     pins: Pins
     barrier: Device
     readers: tuple[ReaderConfig, ...]
