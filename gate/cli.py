@@ -1,0 +1,68 @@
+"""The command line: one noun, one file in `gate.commands`, loaded only when it is called.
+
+Exit codes: 0 yes / granted / fine, 1 the answer is no, 2 usage or config error, 3 cannot work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import gate
+from gate.errors import ConfigError, GateError, UsageError
+
+NOUNS = {
+    "run": "the daemon: read codes, decide, move the barrier, report",
+    "camera": "the camera's own process: frames in, payloads out",
+    "check": "check a config: every fault with its line and its fix",
+    "decode": "say what a code is and what it proves",
+    "decide": "say what this gate would answer to a code, and why",
+    "watch": "print a broker's feed readably",
+    "events": "read, verify or export this gate's ledger",
+    "outputs": "put every output in its safe state, or test each",
+    "documents": "import a signed set of documents, or show what is in force",
+    "simulate": "run scenario files: config + timed stimuli -> expected effects and events",
+    "demo": "a whole gate on this machine, with simulated hardware",
+    "central": "the central side: recorder, issue, documents, web",
+}
+"""Noun -> one line of help; the module is `gate.commands.{noun}` with `configure(parser)` and `run(args)`."""
+
+YES, NO, USAGE, CANNOT = 0, 1, 2, 3
+
+
+def dispatch(program: str, nouns: dict[str, str], package: str, arguments: Sequence[str]) -> int:
+    """Load the module that serves the first argument, let it describe its options, and run it."""
+    parser = argparse.ArgumentParser(prog=program, description=gate.__doc__ if package == "gate.commands" else None,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"gate {gate.__version__}")
+    subparsers = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for noun, summary in nouns.items():
+        subparser = subparsers.add_parser(noun, help=summary, description=summary)
+        if noun == wanted:
+            # Everything after the noun belongs to its module, which may have sub-commands of its own.
+            subparser.set_defaults(module=import_module(f"{package}.{noun}"))
+            subparser.get_default("module").configure(subparser)
+    args = parser.parse_args(arguments)
+    return int(args.module.run(args))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and turn what went wrong into one sentence and an exit code."""
+    try:
+        return dispatch("gate", NOUNS, "gate.commands", sys.argv[1:] if arguments is None else arguments)
+    except (ConfigError, UsageError) as error:
+        print(error, file=sys.stderr)  # noqa: T201  (a command line speaks on stderr)
+        return USAGE
+    except GateError as error:
+        print(f"gate: {error}", file=sys.stderr)  # noqa: T201
+        return CANNOT
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error, and nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return YES
+    except KeyboardInterrupt:
+        return 130

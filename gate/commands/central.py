@@ -1,0 +1,28 @@
+"""`gate central ...`: the central side, one sub-command a module of `gate.central`."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+NOUNS = {
+    "recorder": ("gate.central.recorder_command", "MQTT in, database out; acknowledges what it keeps"),
+    "issue": ("gate.central.issue_command", "keys, people, passes, number codes, cards"),
+    "documents": ("gate.central.documents_command", "publish signed documents for the gates"),
+    "web": ("gate.central.web_command", "the live page"),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the sub-commands; each loads its module only when it is the one called."""
+    parser.add_argument("central_noun", choices=tuple(NOUNS), metavar="{" + ",".join(NOUNS) + "}",
+                        help="; ".join(f"{noun}: {text}" for noun, (_, text) in NOUNS.items()))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="options of that command (try --help)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hand the rest of the line to the sub-command."""
+    module = import_module(NOUNS[args.central_noun][0])
+    parser = argparse.ArgumentParser(prog=f"gate central {args.central_noun}", description=NOUNS[args.central_noun][1])
+    module.configure(parser)
+    return int(module.run(parser.parse_args(args.rest)))

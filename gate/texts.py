@@ -1,0 +1,77 @@
+"""What the lane says: each reason in Vietnamese and English, with the next step for the person. Pure.
+
+No text names a person, a health fact, or the detail that would help a forger.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gate.model import Reason
+
+
+class Text(NamedTuple):
+    """One message in both languages: what is so, and what to do next."""
+
+    vi: str
+    en: str
+    next_vi: str
+    next_en: str
+
+
+_GUARD_VI, _GUARD_EN = "Vui lòng gặp bảo vệ.", "Please see the guard."
+_HR_VI, _HR_EN = "Vui lòng liên hệ bộ phận nhân sự.", "Please ask your personnel office."
+_AGAIN_VI, _AGAIN_EN = "Vui lòng quét lại.", "Please scan again."
+
+TEXTS: dict[Reason, Text] = {
+    Reason.GRANTED: Text("Mời vào", "Please go through", "Mời đi qua.", "Go ahead."),
+    Reason.UNKNOWN_CREDENTIAL: Text("Mã không có trong danh sách", "This code is not on the list", _HR_VI, _HR_EN),
+    Reason.NO_ACCESS_RIGHTS: Text("Không có quyền vào khu vực này", "No right to enter this area", _HR_VI, _HR_EN),
+    Reason.OUT_OF_TIME_RANGE: Text("Ngoài giờ được phép", "Outside the permitted hours",
+                                   "Vui lòng quay lại đúng giờ ca.", "Please come back in your hours."),
+    Reason.LOCKDOWN: Text("Cổng đang khóa", "The gate is locked down", _GUARD_VI, _GUARD_EN),
+    Reason.PASSBACK: Text("Mã đã vào mà chưa ra", "This code is already inside", _GUARD_VI, _GUARD_EN),
+    Reason.MAX_ATTEMPTS: Text("Nhập sai nhiều lần", "Too many wrong attempts",
+                              "Vui lòng đợi rồi thử lại.", "Please wait, then try again."),
+    Reason.OCCUPANCY_LIMIT: Text("Bên trong đã đủ người", "It is full inside",
+                                 "Vui lòng đợi có người ra.", "Please wait until somebody leaves."),
+    Reason.NOT_YET_ACTIVE: Text("Mã chưa có hiệu lực", "This code is not valid yet", _HR_VI, _HR_EN),
+    Reason.EXPIRED: Text("Mã đã hết hạn", "This code has expired", "Vui lòng xin cấp mã mới.", "Please ask for a new one."),
+    Reason.REVOKED: Text("Mã đã bị thu hồi", "This code has been withdrawn", _GUARD_VI, _GUARD_EN),
+    Reason.MAX_USES: Text("Mã đã dùng hết lượt", "This code has no uses left", _GUARD_VI, _GUARD_EN),
+    Reason.LOCKOUT: Text("Bàn phím tạm khóa", "The keypad is locked for now",
+                         "Vui lòng đợi hoặc dùng đầu đọc mã.", "Please wait, or use the code reader."),
+    Reason.OTHER: Text("Không được vào", "No entry", _GUARD_VI, _GUARD_EN),
+    Reason.MALFORMED: Text("Không đọc được mã", "The code cannot be read", _AGAIN_VI, _AGAIN_EN),
+    Reason.UNKNOWN_FORMAT: Text("Không phải mã của cổng này", "Not a code for this gate",
+                                "Vui lòng đưa mã cá nhân.", "Please show your personal code."),
+    Reason.WRONG_CODE: Text("Không phải mã cá nhân", "Not a personal code",
+                            "Vui lòng đưa mã cá nhân.", "Please show your personal code."),
+    Reason.NO_SYMBOL: Text("Không thấy mã", "No code seen", _AGAIN_VI, _AGAIN_EN),
+    Reason.UNKNOWN_KEY: Text("Nơi cấp mã không được công nhận", "The issuer of this code is not recognised",
+                             _GUARD_VI, _GUARD_EN),
+    Reason.BAD_SIGNATURE: Text("Mã không hợp lệ", "The code is not genuine", _GUARD_VI, _GUARD_EN),
+    Reason.PROOF_TOO_WEAK: Text("Mã này chưa đủ để vào", "This code alone is not enough",
+                                "Vui lòng dùng thẻ ra vào.", "Please use your gate pass."),
+    Reason.ROSTER_STALE: Text("Danh sách của cổng đã cũ", "The gate's list is out of date", _GUARD_VI, _GUARD_EN),
+    Reason.CLOCK_UNTRUSTED: Text("Đồng hồ của cổng chưa đúng", "The gate's clock is not right", _GUARD_VI, _GUARD_EN),
+    Reason.HEALTH_RULE: Text("Chưa đủ điều kiện y tế", "A health condition is not met",
+                             "Vui lòng gặp bộ phận y tế.", "Please see the health desk."),
+    Reason.PERMIT: Text("Đơn vị chưa được phép hoạt động", "The business has no permit now", _HR_VI, _HR_EN),
+    Reason.QUOTA: Text("Đơn vị đã đủ số người", "The business has reached its number", _HR_VI, _HR_EN),
+    Reason.NEEDS_SECOND_CODE: Text("Cần thêm một mã nữa", "A second code is needed",
+                                   "Vui lòng đưa căn cước công dân.", "Please show your ID card."),
+    Reason.STORE_SLOW: Text("Cổng đang bận", "The gate is busy", _AGAIN_VI, _AGAIN_EN),
+    Reason.PORTAL_BUSY: Text("Cổng đang có người qua", "Somebody is going through",
+                             "Vui lòng đợi rồi quét lại.", "Please wait, then scan again."),
+    Reason.INTERNAL_ERROR: Text("Cổng gặp sự cố", "The gate has a fault", _GUARD_VI, _GUARD_EN),
+}
+
+_BY_KEY = {reason.name: text for reason, text in TEXTS.items()} | {
+    reason.value[1]: text for reason, text in TEXTS.items()
+}
+
+
+def reason_text(key: str) -> Text:
+    """The text of a reason by its name in an event (`UNKNOWN_KEY`); the general refusal for an unknown one."""
+    return _BY_KEY.get(key, TEXTS[Reason.OTHER])

@@ -1,0 +1,58 @@
+"""What admission may look at: the signed documents in force and the gate's own settings, frozen together. Pure.
+
+A `View` is replaced as a whole, never changed, so that a decision sees one set of documents from start to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from gate.model import Mode, Proof, RosterEntry
+from gate.policy.attempts import Attempts
+from gate.policy.schedule import Schedules
+from gate.trust import Keyring, Revocations, Roster
+
+
+class NoRoster:
+    """The roster of a gate that has none yet: it knows nobody."""
+
+    def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
+        return None
+
+    def holder(self, holder: str) -> RosterEntry | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSet:
+    """One verified set of documents, together as they were published."""
+
+    keyring: Keyring = field(default_factory=Keyring)
+    roster: Roster = field(default_factory=NoRoster)
+    revocations: Revocations = field(default_factory=Revocations)
+    schedules: Schedules = field(default_factory=Schedules)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    published_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+NO_DOCUMENTS = DocumentSet()
+"""In force until the first import: nobody is listed, nobody's key is known, everybody is denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything one decision may depend on, apart from the scan and the moment."""
+
+    area: str
+    zone: ZoneInfo
+    documents: DocumentSet = NO_DOCUMENTS
+    mode: Mode = Mode.NORMAL
+    attempts: Attempts = field(default_factory=Attempts)
+    accept: frozenset[Proof] = frozenset({Proof.SIGNED, Proof.LISTED})
+    signed_must_be_listed: bool = True
+    roster_max_age: timedelta | None = None
+    continue_on_stale_roster: bool = False
+    continue_on_untrusted_clock: bool = True
