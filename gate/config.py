@@ -1,5 +1,7 @@
 """The typed config of one gate: what an installer writes, with units in names and sane defaults.
 
+The sentence under each key is also its help in the JSON Schema and in `docs/configuration.md`.
+
 Reading it (YAML, every error at once with file:line:column) is `gate.yaml_config`.
 """
 
@@ -24,9 +26,13 @@ class Site(Section, frozen=True, kw_only=True):
     """Where the gate stands."""
 
     id: Id
+    """The site's name in every topic and event."""
     kind: Literal["workplace", "checkpoint", "shop"] = "workplace"
+    """What the site is: its own roster (workplace), or anyone with a signed pass (checkpoint, shop)."""
     time_zone: str = "Asia/Ho_Chi_Minh"
+    """IANA name; schedules and event times are written in it."""
     area: Id = "site"
+    """The area behind this gate; a pass or roster entry must name it."""
     token_key_file: Path
     """The key under which the roster hashes codes; the same at the centre and at each gate of the site."""
 
@@ -35,70 +41,105 @@ class Gate(Section, frozen=True, kw_only=True):
     """Which gate this is."""
 
     id: Id
+    """The gate's name in every topic and event; unique in its site."""
 
 
 class Pins(Section, frozen=True, kw_only=True):
     """Who moves the pins. There is no silent fall-back: a factory that cannot be loaded stops the start."""
 
     factory: Literal["lgpio", "rpigpio", "mock"]
+    """The library that moves the pins; `mock` moves none (simulation)."""
     chip: Annotated[int, Meta(ge=0, le=15)] | None = None
+    """Which /dev/gpiochipN holds the header's lines; left out, the library knows."""
 
 
 class Portal(Section, frozen=True, kw_only=True):
     """The lane's timing."""
 
     pulse_s: Seconds = 0.6
+    """How long one grant unlocks."""
     passage_s: Seconds = 5.0
+    """How long a person has to begin passing."""
     pending_s: Seconds = 5.0
+    """How long a valid scan waits for the person before it."""
     pending_max: Annotated[int, Meta(ge=0, le=16)] = 4
+    """How many scans may wait so."""
     prealarm_s: Seconds = 10.0
+    """How long the door may stand open before it beeps."""
     held_open_s: Seconds = 20.0
+    """How long it may stand open before the alarm."""
     repeat_s: Seconds = 3.0
+    """The same code within this time is one scan."""
 
 
 class Admission(Section, frozen=True, kw_only=True):
     """Which proofs open this gate, and what to do about what it cannot know."""
 
     accept: tuple[Literal["signed", "listed"], ...] = ("signed", "listed")
+    """Which proofs open this gate."""
     signed_must_be_listed: bool = True
+    """Whether a signed pass must also stand in the roster."""
     attempts_max: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Wrong number codes before the keypad locks."""
     lockout_s: Seconds = 30.0
+    """How long the first lockout lasts; each next one doubles."""
     lockout_max_s: Seconds = 900.0
+    """The longest lockout."""
     roster_max_age_h: Annotated[float, Meta(gt=0)] | None = None
+    """Age in hours at which the roster is stale; left out, it never is."""
     on_stale_roster: Literal["deny", "continue"] = "deny"
+    """What to do about a stale roster."""
     on_untrusted_clock: Literal["deny", "continue"] = "continue"
+    """What to do about validity when the clock cannot be believed."""
 
 
 class Ledger(Section, frozen=True, kw_only=True):
     """How the gate remembers (law 1)."""
 
     ring_events: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 1_000_000
+    """How many events the ledger keeps."""
     write_max_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    """How long a grant waits for its record before it is denied."""
     flush_max_ms: Annotated[int, Meta(ge=50, le=60_000)] = 2_000
+    """After a power cut, every pulse older than this has its record."""
     durability: Literal["after_write", "after_flush"] = "after_write"
+    """What a grant waits for: the write, or the flush to the disk."""
 
 
 class Tls(Section, frozen=True, kw_only=True):
     """Certificates in PEM files; `ca` checks the broker, the other two name this gate to it."""
 
     ca: Path | None = None
+    """The authority that signed the broker's certificate; left out, the system's own list."""
     certificate: Path | None = None
+    """This gate's certificate."""
     key: Path | None = None
+    """Its private key."""
 
 
 class Mqtt(Section, frozen=True, kw_only=True):
     """The broker that hears of every event."""
 
     host: str
+    """The broker's name or address."""
     port: Port = 8883
+    """Usually 8883 with TLS, 1883 without."""
     version: Literal["5", "3.1.1"] = "5"
+    """The MQTT version, in quotes."""
     username: str | None = None
+    """The name this gate logs in with."""
     password_file: Path | None = None
+    """A file whose first line is the password."""
     tls: Tls | None = None
+    """Left out, the connection is not encrypted."""
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
+    """Silence after which the broker calls this gate offline."""
     in_flight: Annotated[int, Meta(ge=1, le=100)] = 20
+    """Batches of events sent and not yet confirmed."""
     backoff_max_s: Seconds = 60.0
+    """The longest wait before the next try to connect."""
     ack: Literal["recorder", "broker"] = "recorder"
+    """Whose word lets the gate forget an event: the recorder's signature, or the broker's receipt."""
 
 
 class Documents(Section, frozen=True, kw_only=True):
@@ -112,6 +153,7 @@ class Device(Section, frozen=True, kw_only=True):
     """A device as configured: its driver's name, and that driver's own settings, already typed."""
 
     driver: str
+    """The driver's name; the keys beside it are the driver's own."""
     settings: Any = None
 
 
@@ -119,8 +161,11 @@ class ReaderConfig(Section, frozen=True, kw_only=True):
     """A reader, the way it serves, and its driver's settings."""
 
     name: Id
+    """The reader's name in events."""
     direction: Literal["entry", "exit"]
+    """Which way the people go who use it."""
     driver: str
+    """The driver's name; the keys beside it are the driver's own."""
     settings: Any = None
 
 
@@ -128,7 +173,9 @@ class ContactConfig(Section, frozen=True, kw_only=True):
     """An input, by the role that the portal knows it under."""
 
     name: Literal["passage", "door", "rex", "emergency"]
+    """The input's role."""
     driver: str
+    """The driver's name; the keys beside it are the driver's own."""
     settings: Any = None
 
 
@@ -138,6 +185,7 @@ class Config(Section, frozen=True, kw_only=True):
     site: Site
     gate: Gate
     state_dir: Path
+    """The folder that this gate alone writes: ledger, documents."""
     documents: Documents
     pins: Pins
     barrier: Device
