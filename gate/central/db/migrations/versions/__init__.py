@@ -1,0 +1,1 @@
+"""One file a revision; what has been released is never edited again."""
