@@ -22,7 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Hand the rest of the line to the sub-command."""
-    module = import_module(NOUNS[args.central_noun][0])
-    parser = argparse.ArgumentParser(prog=f"gate central {args.central_noun}", description=NOUNS[args.central_noun][1])
+    name, summary = NOUNS[args.central_noun]
+    module = import_module(name)
+    parser = argparse.ArgumentParser(prog=f"gate central {args.central_noun}", description=summary)
     module.configure(parser)
     return int(module.run(parser.parse_args(args.rest)))

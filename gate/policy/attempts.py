@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gate.model import Decision, Reason
+
+GUESSES = frozenset({Reason.UNKNOWN_CREDENTIAL, Reason.MALFORMED, Reason.UNKNOWN_FORMAT})
+"""Refusals that tell a guesser that the code was wrong; any other refusal is of a code that exists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -34,12 +39,19 @@ class Attempts:
         tally = self.tallies.get(reader)
         return tally is not None and mono < tally.locked_until_mono
 
-    def after(self, reader: str, good: bool, mono: float) -> Attempts:
-        """The tallies after one more code at `reader`; codes typed while locked count for nothing."""
+    def locks_next(self, reader: str) -> bool:
+        """Whether one more wrong code locks this reader."""
+        return reader in self.guessable and self.tallies.get(reader, Tally()).wrong + 1 >= self.attempts_max
+
+    def after(self, decision: Decision, mono: float) -> Attempts:
+        """The tallies after one more decision; codes typed while locked count for nothing."""
+        reader = decision.reader
         if reader not in self.guessable or self.locked(reader, mono):
             return self
-        if good:
+        if decision.granted:
             return replace(self, tallies={**self.tallies, reader: Tally()})
+        if decision.reason not in GUESSES | {Reason.MAX_ATTEMPTS}:
+            return self
         tally = self.tallies.get(reader, Tally())
         wrong = tally.wrong + 1
         if wrong < self.attempts_max:

@@ -74,7 +74,7 @@ def schedules_from_json(data: bytes) -> Schedules:
     for name, days in file.schedules.items():
         unknown = set(days) - {*DAYS, HOLIDAY}
         if unknown:
-            raise DocumentError(f"schedules.json: {name}: {sorted(unknown)[0]!r} is not one of {DAYS} or {HOLIDAY!r}")
+            raise DocumentError(f"schedules.json: {name}: {min(unknown)!r} is none of {', '.join(DAYS)}, {HOLIDAY}")
         by_name[name] = {day: tuple(_span(name, text) for text in spans) for day, spans in days.items()}
     return Schedules(by_name, frozenset(file.holidays))
 

@@ -1,0 +1,154 @@
+"""Who may pass: one scan, one view, one moment in; one decision out. Pure, and it fails closed.
+
+    1 lockout   a reader at which codes were guessed answers nothing for a while
+    2 parse     which format, and what it claims                           (decoder)
+    3 trust     whose signature, checked before the claims are read        (trust)
+    4 roster    who that is to this site; on the way out it is asked no more than who
+    5 proof     signed, listed or only claimed: enough for this gate?
+    6 rules     lockdown, revocation, validity, area, hours ... in order   (policy)
+
+A step passes the case on, or raises: `Denied` with the reason, or a `CodeError` that maps to one. Any other
+exception is our own fault and denies with INTERNAL_ERROR, so that a bug never opens the gate (law 3).
+
+A way out needs a code that some format reads, and no more: steps 3 and 4 only try to name the person, and
+what fails there is noted in the trace. An expired, revoked, unlisted or isolated person always gets out, also
+while the roster's disk is failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gate import decoder, trust
+from gate.errors import CodeError
+from gate.model import Claims, Credential, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan, Step, Token
+from gate.policy.attempts import GUESSES
+from gate.policy.context import Context
+from gate.policy.rules import judge
+from gate.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One scan on its way through the steps, with what each has added."""
+
+    scan: Scan
+    view: View
+    now: Now
+    token: Token | None = None
+    claims: Claims | None = None
+    entry: RosterEntry | None = None
+    credential: Credential | None = None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this is a way out."""
+        return self.scan.direction is Direction.EXIT
+
+
+class Denied(Exception):  # noqa: N818  (an answer, not an error)
+    """A step's refusal."""
+
+    def __init__(self, reason: Reason, rule: str = "") -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+        self.rule = rule
+
+
+def lockout(case: Case) -> Case:
+    """1. Answer nothing at a locked reader, so that it is no oracle; a way out is never locked."""
+    if not case.leaving and case.view.attempts.locked(case.scan.reader, case.now.mono):
+        raise Denied(Reason.LOCKOUT, "attempts")
+    return case
+
+
+def parse(case: Case) -> Case:
+    """2. Find the one format that claims the payload and let it read."""
+    return replace(case, token=decoder.read(case.scan.payload))
+
+
+def check_signature(case: Case) -> Case:
+    """3. Check the signature of a signed token; a token that carries none passes on unproved."""
+    assert case.token is not None
+    return replace(case, claims=trust.verify(case.token, case.view.documents.keyring))
+
+
+def look_up(case: Case) -> Case:
+    """4. Ask the signed roster for the holder: by the signed subject, else by what the code claims."""
+    assert case.token is not None
+    roster = case.view.documents.roster
+    entry = roster.holder(case.claims.subject) if case.claims else roster.find(case.token.identifiers)
+    return replace(case, entry=entry)
+
+
+def weigh_proof(case: Case) -> Case:
+    """5. Say how strongly the person is known, and refuse less than the gate asks for."""
+    assert case.token is not None
+    claims, entry, view = case.claims, case.entry, case.view
+    proof = Proof.SIGNED if claims else Proof.LISTED if entry else Proof.CLAIMED
+    holder = entry.holder if entry else claims.subject if claims else ""
+    credential = Credential(case.token.format, proof, holder, claims, entry)
+    if not case.leaving:
+        if entry is None and (claims is None or view.signed_must_be_listed):
+            raise Denied(Reason.UNKNOWN_CREDENTIAL)
+        if proof not in view.accept:
+            raise Denied(Reason.PROOF_TOO_WEAK)
+    return replace(case, credential=credential)
+
+
+def apply_rules(case: Case) -> Case:
+    """6. Let every rule that binds this direction speak, in order."""
+    assert case.credential is not None
+    refusal = judge(Context(case.credential, case.scan.direction, case.view, case.now))
+    if refusal is not None:
+        rule, reason = refusal
+        raise Denied(reason, rule)
+    return case
+
+
+StepFunction = Callable[[Case], Case]
+STEPS: tuple[StepFunction, ...] = (lockout, parse, check_signature, look_up, weigh_proof, apply_rules)
+NAMING: frozenset[StepFunction] = frozenset({check_signature, look_up})
+"""The steps that only name the person; on the way out their failure does not keep anyone inside."""
+
+
+def admit(scan: Scan, view: View, now: Now, steps: tuple[StepFunction, ...] = STEPS) -> Decision:
+    """Decide on one scan; never raises, and grants only when every step passed the case on."""
+    case = Case(scan, view, now)
+    trace: list[Step] = []
+    for number, step in enumerate(steps, 1):
+        try:
+            case = step(case)
+            trace.append(Step(number, step.__name__, "passed"))
+        except Exception as error:  # law 3: whatever it is, the answer is no
+            refusal = _refusal(error)
+            trace.append(Step(number, step.__name__, f"{refusal.reason.name}: {type(error).__name__}"))
+            if not (case.leaving and step in NAMING):
+                return _refuse(case, refusal, trace, getattr(error, "hint", ""))
+    if not trace:
+        return _refuse(case, Denied(Reason.INTERNAL_ERROR, "no-steps"), trace)
+    return _decide(case, Reason.GRANTED, trace)
+
+
+def _refusal(error: Exception) -> Denied:
+    if isinstance(error, Denied):
+        return error
+    return Denied(trust.reason_of(error) if isinstance(error, CodeError) else Reason.INTERNAL_ERROR)
+
+
+def _refuse(case: Case, refusal: Denied, trace: list[Step], hint: str = "") -> Decision:
+    """The answer no; the guess that locks a reader hears so instead of why it was wrong."""
+    if refusal.reason in GUESSES and case.view.attempts.locks_next(case.scan.reader):
+        refusal = Denied(Reason.MAX_ATTEMPTS, "attempts")
+    return _decide(case, refusal.reason, trace, refusal.rule, hint)
+
+
+def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint: str = "") -> Decision:
+    holder = case.entry.holder if case.entry else case.claims.subject if case.claims else ""
+    return Decision(
+        granted=reason is Reason.GRANTED, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
+        format=case.token.format if case.token else "",
+        proof=case.credential.proof if case.credential else Proof.NONE,
+        holder=holder, rule=rule, hint=hint, steps=tuple(trace),
+    )

@@ -1,0 +1,19 @@
+"""What to do when the gate cannot know the time, or its roster has grown old: the config says (law 2)."""
+
+from gate.model import Reason
+from gate.policy.context import Context
+
+
+def clock_rule(context: Context) -> Reason | None:
+    """CLOCK_UNTRUSTED where the site wants no entry without a right clock."""
+    if context.now.trusted or context.view.continue_on_untrusted_clock:
+        return None
+    return Reason.CLOCK_UNTRUSTED
+
+
+def roster_rule(context: Context) -> Reason | None:
+    """ROSTER_STALE once the documents are older than the site allows; acts only on a trusted clock."""
+    limit = context.view.roster_max_age
+    if limit is None or not context.now.trusted or context.view.continue_on_stale_roster:
+        return None
+    return Reason.ROSTER_STALE if context.now.utc - context.view.documents.published_at > limit else None

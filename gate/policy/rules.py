@@ -1,0 +1,47 @@
+"""The rules and their precedence, which is the order of the table below. Pure.
+
+A rule binds entry unless its line names exit too (law 3): an expired, unlisted or isolated person always gets
+out. Adding one: a file with `rule(context) -> Reason | None`, a line here, a table test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gate.model import Direction, Reason
+from gate.policy import area, freshness, hours, lockdown, revocation, validity
+from gate.policy.context import Check, Context
+
+ENTRY_ONLY = frozenset({Direction.ENTRY})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check by name, and the directions that it may refuse."""
+
+    name: str
+    check: Check
+    binds: frozenset[Direction] = ENTRY_ONLY
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("lockdown", lockdown.rule),
+    Rule("revocation", revocation.rule),
+    Rule("clock", freshness.clock_rule),
+    Rule("roster-age", freshness.roster_rule),
+    Rule("validity", validity.rule),
+    Rule("area", area.rule),
+    Rule("hours", hours.rule),
+)
+
+
+def judge(context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[str, Reason] | None:
+    """The first rule that refuses, with its reason; None when all are content. No rules at all refuse (law 3)."""
+    if not rules:
+        return "no-rules", Reason.INTERNAL_ERROR
+    for rule in rules:
+        if context.direction in rule.binds:
+            reason = rule.check(context)
+            if reason is not None:
+                return rule.name, reason
+    return None
