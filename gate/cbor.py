@@ -1,0 +1,57 @@
+"""One CBOR item, read strictly (RFC 8949): what strangers sign or print goes through here. Pure."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import cbor2
+
+from gate.errors import MalformedError
+
+CBOR_MAX_BYTES = 65_536
+DEPTH_MAX = 12
+"""Nested arrays and maps; a health certificate needs six."""
+
+
+class _NoTags(dict[int, Any]):
+    """Refuses every tag, whose readers would build cycles, regular expressions or 10**1000000000 for a stranger."""
+
+    def __missing__(self, tag: int) -> Any:
+        return self._refuse
+
+    @staticmethod
+    def _refuse(_value: object, _immutable: bool) -> Any:
+        raise ValueError("tags are not allowed here")
+
+
+_NO_TAGS = _NoTags()
+
+
+def read_cbor(data: bytes) -> Any:
+    """Read exactly one item: definite lengths, every key once (integers or text), no tags, nothing after it.
+
+    Raises:
+        MalformedError: with what stands against it.
+    """
+    if len(data) > CBOR_MAX_BYTES:
+        raise MalformedError(f"CBOR of {len(data)} bytes; at most {CBOR_MAX_BYTES} are read")
+    stream = io.BytesIO(data)
+    decoder = cbor2.CBORDecoder(
+        stream, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False,
+        semantic_decoders=_NO_TAGS, object_hook=_check_keys,
+    )
+    try:
+        item = decoder.decode()
+    except cbor2.CBORError as error:
+        raise MalformedError(f"not readable as CBOR: {error.__cause__ or error}") from error
+    if surplus := len(data) - stream.tell():
+        raise MalformedError(f"{surplus} bytes too many after the CBOR item")
+    return item
+
+
+def _check_keys(item: Mapping[Any, Any], _immutable: bool) -> Mapping[Any, Any]:
+    if not all(type(key) in (int, str) for key in item):
+        raise ValueError("keys of a map must be integers or text")
+    return item
