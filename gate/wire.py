@@ -210,11 +210,16 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recorder vouches for: every event of this gate's epoch up to `up_to_seq` is in its database."""
+    """What a recorder vouches for: every event of this epoch from `from_seq` to `up_to_seq` is in its database.
+
+    `hash` is the chain's at `up_to_seq`, in hex. A run that begins later than the gate's oldest unacknowledged
+    event proves a loss on the way, and lets the gate forget nothing.
+    """
 
     site: str
     gate: str
     epoch: str
+    from_seq: int
     up_to_seq: int
     hash: str
 

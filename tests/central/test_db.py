@@ -93,7 +93,8 @@ def test_one_number_names_one_person(url: str) -> None:
 def test_one_event_has_one_row(url: str) -> None:
     engine = open_database(url)
     with writing(engine) as session:
-        feed = Feed(site="tan-thuan", gate="a", epoch="e1", contiguous_hash=bytes(32))
+        feed = Feed(site="tan-thuan", gate="a", epoch="e1", last_hash=bytes(32), first_heard_at=SHIFT_START,
+                    last_heard_at=SHIFT_START)
         session.add(feed)
         session.flush()
         row = {"feed_id": feed.id, "seq": 1, "kind": "AccessGranted", "time": "2026-11-23T06:55:00.000+07:00",

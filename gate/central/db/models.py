@@ -112,7 +112,10 @@ class Pass(Base):
 
 
 class Feed(Base):
-    """One epoch of one gate's events: everything up to `contiguous_seq` is here and its chain holds."""
+    """One epoch of one gate's events; `last_seq` is the highest here, and the open gaps say what is missing below.
+
+    Every event here is chained to the one before it, wherever that one is here too.
+    """
 
     __tablename__ = "feed"
     __table_args__ = (UniqueConstraint("site", "gate", "epoch"),)
@@ -120,12 +123,10 @@ class Feed(Base):
     site: Mapped[str]
     gate: Mapped[str]
     epoch: Mapped[str]
-    contiguous_seq: Mapped[int] = mapped_column(BigInteger, default=0)
-    contiguous_hash: Mapped[bytes]
-    status: Mapped[str] = mapped_column(default="")
-    state: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    info: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    last_heard_at: Mapped[datetime | None]
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    last_hash: Mapped[bytes]
+    first_heard_at: Mapped[datetime]
+    last_heard_at: Mapped[datetime]
 
 
 class Event(Base):
@@ -144,27 +145,40 @@ class Event(Base):
 
 
 class Gap(Base):
-    """Events that did not come though later ones did: `from_seq` to `to_seq`, both inclusive."""
+    """Events that did not come though later ones did: `from_seq` to `to_seq`, both inclusive.
+
+    `closed_at` is set once they have all come; a gap that partly fills shrinks or is split.
+    """
 
     __tablename__ = "gap"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     feed_id: Mapped[int] = mapped_column(ForeignKey("feed.id"), index=True)
     from_seq: Mapped[int] = mapped_column(BigInteger)
     to_seq: Mapped[int] = mapped_column(BigInteger)
+    explained: Mapped[str] = mapped_column(default="")
+    """The kind of the gate's own event that owns up to the loss (EventsLost, LedgerPruned), or empty."""
     seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
 
 class FeedAlert(Base):
-    """Something about a feed that a person has to look at: a broken chain, a second history, a silence."""
+    """Something that a person has to look at: a broken chain, a second history, payloads that make no sense.
+
+    One row stands for all its repetitions until somebody clears it; `count` says how many there were.
+    """
 
     __tablename__ = "feed_alert"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    feed_id: Mapped[int] = mapped_column(ForeignKey("feed.id"), index=True)
+    site: Mapped[str]
+    gate: Mapped[str]
+    epoch: Mapped[str] = mapped_column(default="")
     kind: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
+    """What was found last."""
+    count: Mapped[int] = mapped_column(BigInteger, default=1)
     raised_at: Mapped[datetime]
-    cleared_at: Mapped[datetime | None]
+    last_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class GateStatus(Base):
