@@ -1,0 +1,252 @@
+"""What a lane remembers, and one small function for each action of its table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from gate.model import (
+    Alert,
+    Decision,
+    Direction,
+    Effect,
+    EventKind,
+    Hold,
+    Mode,
+    Now,
+    Reason,
+    Record,
+    Release,
+    Secure,
+    Show,
+    Signal,
+)
+from gate.portal_table import Action, Input, State
+
+LEASE_RENEW_S = 1.0
+"""A longer release is a lease that the core renews this often (law 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The lane's settings; `sensor` says whether anything can tell that somebody passed."""
+
+    pulse_s: float = 0.6
+    passage_s: float = 5.0
+    pending_s: float = 5.0
+    pending_max: int = 4
+    prealarm_s: float = 10.0
+    held_open_s: float = 20.0
+    flush_max_s: float = 2.0
+    sensor: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A granted person who waits for the lane, until `until_mono`."""
+
+    decision: Decision
+    until_mono: float
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """One lane at one moment; `timers` maps an input to the monotonic second at which it is due."""
+
+    timing: Timing = field(default_factory=Timing)
+    state: State = State.CLOSED
+    mode: Mode = Mode.NORMAL
+    emergency: bool = False
+    passer: Decision | None = None
+    grant_seq: int | None = None
+    open: frozenset[str] = frozenset()
+    pending: tuple[Pending, ...] = ()
+    timers: Mapping[Input, float] = MappingProxyType({})
+
+    @property
+    def wish(self) -> Mode:
+        """What the lane should be: the emergency input outranks every command."""
+        return Mode.FREE if self.emergency else self.mode
+
+    @property
+    def deadline(self) -> float | None:
+        """The monotonic second at which this portal next wants a Tick, or None."""
+        return min((*self.timers.values(), *(waiting.until_mono for waiting in self.pending)), default=None)
+
+
+def decision_data(decision: Decision) -> dict[str, Any]:
+    """What an event says of a decision: never a name, a code or a health fact (law 6)."""
+    data = {
+        "reader": decision.reader, "direction": decision.direction.value, "reason": decision.reason.name,
+        "bacnet": decision.reason.bacnet, "format": decision.format, "proof": decision.proof.value,
+        "holder": decision.holder, "rule": decision.rule, "hint": decision.hint,
+    }
+    return {key: value for key, value in data.items() if value != ""}
+
+
+class Actions:
+    """One fact on its way through the table: the portal so far, the effects so far, and what each action does."""
+
+    def __init__(self, portal: Portal, now: Now) -> None:
+        self.portal = portal
+        self.now = now
+        self.effects: list[Effect] = []
+        self.decision: Decision | None = None
+        self.detail = ""
+
+    def do(self, action: Action) -> None:
+        """Carry out one action of the table."""
+        ACTIONS[action](self)
+
+    def keep(self, **changes: Any) -> None:
+        self.portal = replace(self.portal, **changes)
+
+    def forget(self, waiting: Pending) -> None:
+        self.keep(pending=tuple(each for each in self.portal.pending if each is not waiting))
+
+    def due(self, **after_s: float) -> None:
+        timers = {Input(f"{name}_due"): self.now.mono + seconds for name, seconds in after_s.items()}
+        self.keep(timers=MappingProxyType({**self.portal.timers, **timers}))
+
+    def cancel(self, *names: Input) -> None:
+        timers = {name: at for name, at in self.portal.timers.items() if name not in names}
+        self.keep(timers=MappingProxyType(timers))
+
+    def record(self, kind: EventKind, **data: Any) -> None:
+        self.effects.append(Record(kind, data))
+
+    def record_passer(self, kind: EventKind, **data: Any) -> None:
+        passer = self.portal.passer
+        who = {"direction": passer.direction.value, "holder": passer.holder} if passer else {}
+        self.record(kind, **{key: value for key, value in who.items() if value}, **data)
+
+    def refuse(self, decision: Decision, reason: Reason) -> None:
+        refused = replace(decision, granted=False, reason=reason)
+        self.effects += [Record(EventKind.ACCESS_DENIED, decision_data(refused)), Show(Signal.DENIED, refused)]
+
+    # --- the actions of the table, by their names there ---
+
+    def record_grant(self) -> None:
+        assert self.decision is not None
+        self.effects.append(Record(EventKind.ACCESS_GRANTED, decision_data(self.decision)))
+        self.keep(passer=self.decision)
+
+    def release(self) -> None:
+        assert self.decision is not None
+        entering = self.decision.direction is Direction.ENTRY
+        timing = self.portal.timing
+        self.effects.append(Release(self.decision.direction, timing.pulse_s, must_record=entering))
+        self.due(passage=timing.passage_s if timing.sensor else timing.pulse_s)
+        if entering:
+            self.due(flush=timing.flush_max_s)
+
+    def show_grant(self) -> None:
+        self.effects.append(Show(Signal.GRANTED, self.decision))
+
+    def record_deny(self) -> None:
+        assert self.decision is not None
+        self.effects.append(Record(EventKind.ACCESS_DENIED, decision_data(self.decision)))
+
+    def show_deny(self) -> None:
+        self.effects.append(Show(Signal.DENIED, self.decision))
+
+    def refuse_lockdown(self) -> None:
+        assert self.decision is not None
+        self.refuse(self.decision, Reason.LOCKDOWN)
+
+    def queue(self) -> None:
+        """Hold a valid scan until the lane is free; the person it already serves is answered again, not twice."""
+        assert self.decision is not None
+        served = [waiting.decision for waiting in self.portal.pending]
+        if self.portal.state is State.RELEASED and self.portal.passer is not None:
+            served.append(self.portal.passer)
+        same = any(each.holder and (each.holder, each.direction) == (self.decision.holder, self.decision.direction)
+                   for each in served)
+        if same:
+            self.show_grant()
+        elif len(self.portal.pending) >= self.portal.timing.pending_max:
+            self.refuse(self.decision, Reason.PORTAL_BUSY)
+        else:
+            waiting = Pending(self.decision, self.now.mono + self.portal.timing.pending_s)
+            self.keep(pending=(*self.portal.pending, waiting))
+            self.effects.append(Show(Signal.READING, self.decision))
+
+    def record_rex(self) -> None:
+        self.record(EventKind.REQUEST_TO_EXIT, direction=Direction.EXIT.value)
+
+    def release_rex(self) -> None:
+        self.effects.append(Release(Direction.EXIT, self.portal.timing.pulse_s, must_record=False))
+        if self.portal.state is State.RELEASED and Input.PASSAGE_DUE not in self.portal.timers:
+            timing = self.portal.timing
+            self.due(passage=timing.passage_s if timing.sensor else timing.pulse_s)
+
+    def begin(self) -> None:
+        """Somebody is in the lane: from here on a late flush takes nothing back (law 1)."""
+        self.cancel(Input.PASSAGE_DUE, Input.FLUSH_DUE)
+        self.due(prealarm=self.portal.timing.prealarm_s, held=self.portal.timing.held_open_s)
+
+    def taken(self) -> None:
+        self.record_passer(EventKind.ACCESS_TAKEN)
+        self.keep(passer=None)
+
+    def lapse(self) -> None:
+        """The time to pass is over: not taken, or presumed taken where no sensor can tell."""
+        if self.portal.timing.sensor:
+            self.record_passer(EventKind.ACCESS_NOT_TAKEN)
+        else:
+            self.record_passer(EventKind.ACCESS_TAKEN, presumed=True)
+
+    def withdraw(self) -> None:
+        self.record_passer(EventKind.ACCESS_NOT_TAKEN, cause="lockdown")
+
+    def take_back(self) -> None:
+        """The ledger was late: the grant is taken back before passage has begun (law 1)."""
+        self.effects.append(Alert("store-slow", True))
+        if self.portal.passer is not None:
+            self.refuse(self.portal.passer, Reason.STORE_SLOW)
+
+    def fault(self) -> None:
+        self.record(EventKind.OUTPUT_FAULT, detail=self.detail)
+        self.effects += [Alert("output-fault", True, self.detail), Show(Signal.CALL_GUARD)]
+
+    def warn(self) -> None:
+        self.effects.append(Show(Signal.PREALARM))
+
+    def held_alarm(self) -> None:
+        self.record_passer(EventKind.DOOR_OPEN_TOO_LONG)
+        self.effects += [Alert("held-open", True), Show(Signal.ALARM)]
+
+    def held_clear(self) -> None:
+        self.record(EventKind.DOOR_SECURED)
+        self.effects.append(Alert("held-open", False))
+
+    def forced_alarm(self) -> None:
+        self.record(EventKind.DOOR_FORCED_OPEN)
+        self.effects += [Alert("forced-open", True), Show(Signal.ALARM)]
+
+    def forced_clear(self) -> None:
+        self.record(EventKind.DOOR_SECURED)
+        self.effects.append(Alert("forced-open", False))
+
+    def hold(self) -> None:
+        self.effects.append(Hold())
+        self.due(lease=LEASE_RENEW_S)
+
+    def secure(self) -> None:
+        self.effects.append(Secure())
+
+    def show_free(self) -> None:
+        self.effects.append(Show(Signal.FREE))
+
+    def show_lockdown(self) -> None:
+        self.effects.append(Show(Signal.LOCKDOWN))
+
+    def show_idle(self) -> None:
+        """Idle, unless something has just been said: an answer is not wiped off in the same moment."""
+        if not any(isinstance(effect, Show) for effect in self.effects):
+            self.effects.append(Show(Signal.IDLE))
+
+
+ACTIONS: dict[Action, Callable[[Actions], None]] = {action: getattr(Actions, action.value) for action in Action}
