@@ -1,8 +1,8 @@
 """The lane: what is released, who is passing, what is held, forced, locked or free. Pure.
 
-`on(portal, fact, now)` gives the next portal and the effects to carry out, in order, and never reads a clock. Which
-state follows which is in `gate.portal_table`, what each action does in `gate.portal_actions`; here stands how a fact
-becomes inputs, how a row is followed, how the lane comes to rest and who is served next.
+`on(portal, fact, now)` gives the next portal and the effects to carry out, in order, and never reads a clock.
+Which state follows which is in `gate.portal_table`, what each action does in `gate.portal_actions`; here stands
+how a fact becomes inputs, how a row is followed, how the lane comes to rest and who is served next.
 
 Only the way in can be held up: a way out is released from every state in which the lane is at rest, lockdown
 included, and nothing secures the lane while the emergency input is active (laws 3 and 5).
@@ -108,6 +108,7 @@ class _Lane(Actions):
                 return self.wish(mode=mode)
             case Written(seq=seq):
                 self.keep(grant_seq=seq)
+                self.store_answers()
             case Flushed(up_to_seq=seq) if self.portal.grant_seq is not None and seq >= self.portal.grant_seq:
                 self.cancel(Input.FLUSH_DUE)
             case NotWritten():

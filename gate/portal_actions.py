@@ -61,6 +61,7 @@ class Portal:
     emergency: bool = False
     passer: Decision | None = None
     grant_seq: int | None = None
+    store_slow: bool = False
     open: frozenset[str] = frozenset()
     pending: tuple[Pending, ...] = ()
     timers: Mapping[Input, float] = MappingProxyType({})
@@ -95,6 +96,12 @@ class Actions:
         self.effects: list[Effect] = []
         self.decision: Decision | None = None
         self.detail = ""
+
+    def store_answers(self) -> None:
+        """The ledger keeps up again."""
+        if self.portal.store_slow:
+            self.keep(store_slow=False)
+            self.effects.append(Alert("store-slow", False))
 
     def do(self, action: Action) -> None:
         """Carry out one action of the table."""
@@ -203,6 +210,7 @@ class Actions:
 
     def take_back(self) -> None:
         """The ledger was late: the grant is taken back before passage has begun (law 1)."""
+        self.keep(store_slow=True)
         self.effects.append(Alert("store-slow", True))
         if self.portal.passer is not None:
             self.refuse(self.portal.passer, Reason.STORE_SLOW)
