@@ -48,7 +48,7 @@ def open_database(url: str = DEFAULT_URL) -> Engine:
             _make_private(parsed)
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UsageError(f"--db: cannot be opened as a database ({error}); write for example {DEFAULT_URL}") from error
+        raise UsageError(f"--db: no usable database URL ({error}); for example {DEFAULT_URL}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
