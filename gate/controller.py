@@ -33,7 +33,7 @@ class Controller:
 
     def __init__(
         self, *, clock: Clock, view: View, lane: portal.Portal, ledger: Store, barrier: Barrier,
-        indicators: Sequence[Indicator], feed: Feed, patience: Patience = Patience(),
+        indicators: Sequence[Indicator], feed: Feed, patience: Patience,
         each_turn: Iterable[Callable[[Now], None]] = (),
     ) -> None:
         self.clock, self.view, self.lane = clock, view, lane
@@ -101,13 +101,13 @@ class Controller:
                 case Record(kind=kind, data=data):
                     rows.append(effect)
                     self.feed.live(kind.value, data)
-                case model.Release(must_record=True) if not self.write(rows, now):
-                    self.follow(portal.NotWritten(), now)
-                    return
-                case model.Release(must_record=must_record):
-                    rows = [] if must_record else rows
+                case model.Release(must_record=True):
+                    if not self.write(rows, now):
+                        self.follow(portal.NotWritten(), now)
+                        return
+                    rows = []
                     self.move(effect, now)
-                case model.Hold() | model.Secure():
+                case model.Release() | model.Hold() | model.Secure():
                     self.move(effect, now)
                 case model.Show(signal=signal, decision=decision):
                     for indicator in self.indicators:

@@ -1,4 +1,4 @@
-"""What the core asks of its neighbours: the ledger that keeps its records, and the feed that tells operators. Pure."""
+"""What the core asks of its neighbours: the ledger that keeps records, the feed that tells operators. Pure."""
 
 from __future__ import annotations
 
