@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gate.model import Reason
+from gate.model import EventKind, Reason
 
 
 class Text(NamedTuple):
@@ -77,3 +77,67 @@ _BY_KEY = {reason.name: text for reason, text in TEXTS.items()} | {
 def reason_text(key: str) -> Text:
     """The text of a reason by its name in an event (`UNKNOWN_KEY`); the general refusal for an unknown one."""
     return _BY_KEY.get(key, TEXTS[Reason.OTHER])
+
+
+class Words(NamedTuple):
+    """A word or two in both languages, for the screens and lists of operators."""
+
+    vi: str
+    en: str
+
+
+KINDS: dict[EventKind, Words] = {
+    EventKind.ACCESS_GRANTED: Words("Cho qua", "Access granted"),
+    EventKind.ACCESS_TAKEN: Words("Đã qua cổng", "Passed through"),
+    EventKind.ACCESS_NOT_TAKEN: Words("Không qua cổng", "Did not pass"),
+    EventKind.ACCESS_DENIED: Words("Từ chối", "Access denied"),
+    EventKind.DURESS: Words("Bị cưỡng ép", "Duress"),
+    EventKind.DOOR_FORCED_OPEN: Words("Cửa bị phá mở", "Door forced open"),
+    EventKind.DOOR_OPEN_TOO_LONG: Words("Cửa mở quá lâu", "Door open too long"),
+    EventKind.DOOR_SECURED: Words("Cửa đã đóng", "Door secured"),
+    EventKind.REQUEST_TO_EXIT: Words("Xin ra", "Request to exit"),
+    EventKind.EMERGENCY: Words("Khẩn cấp", "Emergency"),
+    EventKind.MODE_CHANGED: Words("Đổi chế độ", "Mode changed"),
+    EventKind.UNEXPECTED_PASSAGE: Words("Qua cổng khi chưa được phép", "Unexpected passage"),
+    EventKind.READER_LOST: Words("Mất đầu đọc", "Reader lost"),
+    EventKind.READER_BACK: Words("Đầu đọc trở lại", "Reader back"),
+    EventKind.DOCUMENTS_APPLIED: Words("Đã nhận tài liệu mới", "Documents applied"),
+    EventKind.DOCUMENTS_REFUSED: Words("Tài liệu bị từ chối", "Documents refused"),
+    EventKind.GATE_STARTED: Words("Cổng khởi động", "Gate started"),
+    EventKind.GATE_STOPPED: Words("Cổng dừng", "Gate stopped"),
+    EventKind.EVENTS_LOST: Words("Mất sự kiện", "Events lost"),
+    EventKind.LEDGER_PRUNED: Words("Sổ đã dọn bớt", "Ledger pruned"),
+    EventKind.OUTPUT_FAULT: Words("Lỗi thiết bị ra", "Output fault"),
+    EventKind.STORE_FAULT: Words("Lỗi lưu trữ", "Store fault"),
+}
+
+STATES: dict[str, Words] = {
+    "starting": Words("đang khởi động", "starting"),
+    "online": Words("trực tuyến", "online"),
+    "degraded": Words("hoạt động hạn chế", "degraded"),
+    "stopped": Words("đã dừng", "stopped"),
+    "offline": Words("mất kết nối", "offline"),
+    "normal": Words("bình thường", "normal"),
+    "lockdown": Words("khóa toàn bộ", "lockdown"),
+    "free": Words("mở tự do", "free access"),
+    "closed": Words("đóng", "closed"),
+    "released": Words("đang mở khóa", "released"),
+    "passing": Words("có người qua", "passing"),
+    "held": Words("bị giữ mở", "held open"),
+    "forced": Words("bị phá mở", "forced open"),
+    "locked_down": Words("khóa chặt", "locked down"),
+}
+"""What `up/status` and `up/state` say of a gate, its mode and its portal."""
+
+
+def kind_words(kind: str) -> Words:
+    """An event's kind as the feed names it; one that this release does not know is said as it stands."""
+    try:
+        return KINDS[EventKind(kind)]
+    except ValueError:
+        return Words(kind, kind)
+
+
+def state_words(state: str) -> Words:
+    """A status, mode or portal state; one that this release does not know is said as it stands."""
+    return STATES.get(state, Words(state, state))
