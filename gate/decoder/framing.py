@@ -23,7 +23,8 @@ class Framer:
     def feed(self, data: bytes, mono: float) -> list[bytes]:
         """Take bytes that arrived at `mono` and return the payloads that they complete."""
         payloads = self.flush(mono)
-        self._fed_mono = mono
+        if data:
+            self._fed_mono = mono
         *ended, rest = data.translate(self._unify).split(self._terminator) if self._terminator else [data]
         for part in ended:
             self._append(part)

@@ -1,0 +1,66 @@
+"""A code scanner on a serial line (RS-232, or USB that shows up as one)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from gate import config
+from gate.decoder.framing import Framer
+from gate.drivers.byte_reader import ByteReader
+from gate.drivers.repeat import RepeatFilter
+from gate.drivers.serial_line import Baud, SerialLine
+from gate.model import PAYLOAD_MAX_BYTES, Direction
+
+TERMINATORS = {"any": b"\r\n", "cr": b"\r", "lf": b"\n", "none": b""}
+
+
+class SerialSettings(config.Section, frozen=True, kw_only=True):
+    """Which port, how fast, and how the scanner ends a code."""
+
+    port: Annotated[str, Meta(min_length=1, description="prefer /dev/serial/by-id/...: it survives replugging")]
+    baud: Baud = 9600
+    terminator: Literal["any", "cr", "lf", "none"] = "any"
+    """What ends a code beside silence; `none` for codes that contain line ends themselves."""
+    idle_gap_ms: Annotated[int, Meta(ge=5, le=2_000)] = 50
+    """Silence that ends a code whose scanner sends no terminator."""
+    dtr: bool = True
+    rts: bool = True
+    start_hex: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2} ?)*$", max_length=192)] = ""
+    """Bytes that the scanner needs to be sent when it appears, e.g. `16 54 0D`."""
+    repeat_s: Annotated[float, Meta(ge=0, le=60)] = 3.0
+    """The same code again within this time is the same scan."""
+
+
+class SerialScanner(ByteReader):
+    """Hands on what the scanner sends, one payload a scan."""
+
+    Settings = SerialSettings
+
+    def __init__(self, name: str, direction: Direction, settings: SerialSettings) -> None:
+        super().__init__(name, direction)
+        self._settings = settings
+        self._idle_gap_s = settings.idle_gap_ms / 1000
+        self._framer = Framer(self._idle_gap_s, PAYLOAD_MAX_BYTES, TERMINATORS[settings.terminator])
+        self._repeats = RepeatFilter(settings.repeat_s)
+
+    def open(self) -> SerialLine:
+        settings = self._settings
+        return SerialLine(
+            settings.port, settings.baud, dtr=settings.dtr, rts=settings.rts,
+            start_command=bytes.fromhex(settings.start_hex),
+        )
+
+    def take(self, data: bytes, mono: float) -> None:
+        payloads = self._framer.feed(data, mono)
+        self.dropped = self._framer.dropped
+        for payload in payloads:
+            if self._repeats.is_new(payload, mono):
+                self.offer(payload, mono)
+
+    def silence_s(self) -> float | None:
+        return self._idle_gap_s if self._framer.waiting else None
+
+    def forget(self) -> None:
+        self._framer.reset()
