@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from gate.model import RosterEntry
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gate.cose import PublicKey, Sign1, parse_sign1, verify1
+from gate.decoder import gp1
+from gate.errors import (
+    CodeError,
+    DocumentError,
+    ForgedError,
+    MalformedError,
+    UnknownFormatError,
+    UnknownKeyError,
+    WrongCodeError,
+)
+from gate.jwk import certificate_from_der, public_key_from_jwk, public_key_to_jwk
+from gate.model import Claims, Reason, RosterEntry, Token
 
 TOKEN_HASH_BYTES = 16
+KID_MAX_BYTES = 64
+DOCUMENT_MAX_BYTES = 16 * 1024 * 1024
+"""The longest issuers, revocations or trust list that is read."""
+
+Purpose = Literal["pass", "recorder", "operator", "health"]
+"""What a key may vouch for; a key for one purpose is nobody for another."""
 
 
 def token_hash(key: bytes, identifier: str) -> bytes:
@@ -19,8 +44,6 @@ def token_hash(key: bytes, identifier: str) -> bytes:
 class Roster(Protocol):
     """The signed list of who may enter; a look-up touches local storage only and never blocks for long."""
 
-    published_at: str
-
     def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
         """The holder whom the first known identifier names, or None."""
         ...
@@ -28,3 +51,256 @@ class Roster(Protocol):
     def holder(self, holder: str) -> RosterEntry | None:
         """What the roster says of a holder id, or None."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One public key and what it may vouch for.
+
+    Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None).
+    """
+
+    kid: bytes
+    public_key: PublicKey
+    issuer: str | None
+    purpose: Purpose | None
+    country: str = ""
+    valid_from_at: datetime | None = None
+    valid_until_at: datetime | None = None
+    issuer_name: str = ""
+
+
+def kid_of(public_key: PublicKey) -> bytes:
+    """The kid that our own issuers use: the first 8 bytes of the SHA-256 of the SubjectPublicKeyInfo (RFC 5280)."""
+    info = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(info).digest()[:8]
+
+
+def key_id(kid: bytes) -> str:
+    """A kid as claims, revocations and documents write it: base64."""
+    return base64.b64encode(kid).decode()
+
+
+class Keyring:
+    """The keys that the gate believes; two keys may share a kid, which is only a hint (RFC 9052 3.1)."""
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self.keys = tuple(keys)
+        self._by_kid: dict[bytes, tuple[Key, ...]] = {}
+        for key in self.keys:
+            self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key)
+
+    def find(self, kid: bytes | None, purpose: Purpose) -> tuple[Key, ...]:
+        """Every key of that kid for that purpose; none for a message that names no key."""
+        keys = self._by_kid.get(kid, ()) if kid else ()
+        return tuple(key for key in keys if key.purpose in (purpose, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64)."""
+
+    passes: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+# --- what a token proves -------------------------------------------------------------------------------
+
+
+class Signed(NamedTuple):
+    """How a signed format is proved: whose keys count, and what reads the payload once a key has signed it."""
+
+    purpose: Purpose
+    read_claims: Callable[[bytes, str], Claims]
+
+
+SIGNED = {gp1.NAME: Signed("pass", gp1.read_claims)}
+"""The formats that carry a COSE_Sign1; any other format proves nothing by itself."""
+
+
+def verify(token: Token, keyring: Keyring) -> Claims | None:
+    """What a signature vouches for, or None for a token that carries none; claims are read after the check.
+
+    No claim is valid outside its key's own life, so the two spans are cut to what they share.
+
+    Raises:
+        UnknownKeyError: no key of that kid may sign such codes.
+        ForgedError: none of them signed this one, or its issuer is not the one it names.
+        MalformedError: signed, but not by the norm of its format.
+    """
+    if token.signed is None:
+        return None
+    purpose, read_claims = SIGNED[token.format]
+    message = parse_sign1(token.signed)
+    keys = keyring.find(message.kid, purpose)
+    if not keys:
+        raise UnknownKeyError(f"no issuer has a key {key_id(message.kid or b'')!r} for a {purpose}")
+    key = _signer(message, keys)
+    claims = read_claims(message.payload, key_id(key.kid))
+    if key.issuer not in (claims.issuer, None):
+        raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
+    starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
+    ends = [at for at in (claims.valid_until_at, key.valid_until_at) if at]
+    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None))
+
+
+def _signer(message: Sign1, keys: tuple[Key, ...]) -> Key:
+    for key in keys:
+        try:
+            verify1(message, key.public_key)
+        except ForgedError:
+            continue
+        return key
+    raise ForgedError("the signature does not match what is signed")
+
+
+_REASONS: dict[type[CodeError], Reason] = {
+    MalformedError: Reason.MALFORMED,
+    UnknownFormatError: Reason.UNKNOWN_FORMAT,
+    WrongCodeError: Reason.WRONG_CODE,
+    UnknownKeyError: Reason.UNKNOWN_KEY,
+    ForgedError: Reason.BAD_SIGNATURE,
+}
+
+
+def reason_of(error: CodeError) -> Reason:
+    """The reason that a refused code is denied with; INTERNAL_ERROR for a kind that nobody mapped."""
+    return _REASONS.get(type(error), Reason.INTERNAL_ERROR)
+
+
+# --- documents -----------------------------------------------------------------------------------------
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+IssuerId = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A misspelt key is an error, not a key without its bounds."""
+
+
+class _TrustedKey(_Strict, kw_only=True):
+    """A key in a trust list: `kid` in base64, and either a JWK or a certificate (base64 of DER)."""
+
+    kid: str
+    jwk: dict[str, Any] | None = None
+    certificate: str | None = None
+    country: str = ""
+
+
+class _IssuerKey(_TrustedKey, kw_only=True):
+    purpose: Purpose
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+
+
+class _Issuer(_Strict, kw_only=True):
+    id: IssuerId
+    name: str = ""
+    keys: list[_IssuerKey]
+
+
+class _Issuers(_Strict, kw_only=True):
+    schema: Literal["gate.issuers/1"]
+    issuers: list[_Issuer]
+
+
+class _Revocations(_Strict, kw_only=True):
+    schema: Literal["gate.revocations/1"]
+    passes: list[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})+$")]] = []
+    holders: list[str] = []
+    keys: list[str] = []
+
+
+def keyring_from_json(document: bytes) -> Keyring:
+    """Read the TUF target `issuers.json` (`gate.issuers/1`).
+
+    Raises:
+        DocumentError: with the place of the fault.
+    """
+    return Keyring(
+        replace(_key(entry), issuer=issuer.id, issuer_name=issuer.name, purpose=entry.purpose,
+                **_span(entry.valid_from, entry.valid_until))
+        for issuer in _decode(document, _Issuers).issuers for entry in issuer.keys
+    )
+
+
+def keyring_to_json(keyring: Keyring) -> bytes:
+    """Write the TUF target `issuers.json`; certificates become the keys and the spans they held."""
+    issuers: dict[str, _Issuer] = {}
+    for key in keyring.keys:
+        if key.issuer is None or key.purpose is None:
+            raise ValueError("a published key has an issuer and a purpose")
+        issuer = issuers.setdefault(key.issuer, _Issuer(id=key.issuer, name=key.issuer_name, keys=[]))
+        issuer.keys.append(_IssuerKey(
+            kid=key_id(key.kid), jwk=public_key_to_jwk(key.public_key), country=key.country, purpose=key.purpose,
+            valid_from=key.valid_from_at, valid_until=key.valid_until_at,
+        ))
+    return msgspec.json.encode(_Issuers(schema="gate.issuers/1", issuers=list(issuers.values())))
+
+
+def keyring_from_trust_list(document: bytes) -> Keyring:
+    """Read a plain list of keys, which may sign whatever and in any name: for a person who asks, never for a gate.
+
+    Raises:
+        DocumentError: with the place of the fault.
+    """
+    return Keyring(_key(entry) for entry in _decode(document, list[_TrustedKey]))
+
+
+def revocations_from_json(document: bytes) -> Revocations:
+    """Read the TUF target `revocations.json` (`gate.revocations/1`).
+
+    Raises:
+        DocumentError: with the place of the fault.
+    """
+    read = _decode(document, _Revocations)
+    keys = frozenset(key_id(_base64(key, "a revoked key")) for key in read.keys)
+    return Revocations(frozenset(read.passes), frozenset(read.holders), keys)
+
+
+def revocations_to_json(revocations: Revocations) -> bytes:
+    """Write the TUF target `revocations.json`, sorted so that equal sets are equal bytes."""
+    return msgspec.json.encode(_Revocations(
+        schema="gate.revocations/1", passes=sorted(revocations.passes), holders=sorted(revocations.holders),
+        keys=sorted(revocations.keys),
+    ))
+
+
+Shape = TypeVar("Shape")
+
+
+def _decode(document: bytes, shape: type[Shape]) -> Shape:
+    if len(document) > DOCUMENT_MAX_BYTES:
+        raise DocumentError(f"a document of {len(document)} bytes; at most {DOCUMENT_MAX_BYTES} are read")
+    try:
+        return msgspec.json.decode(document, type=shape)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DocumentError(f"the document is not in form: {error}") from error
+
+
+def _key(entry: _TrustedKey) -> Key:
+    kid = _base64(entry.kid, "a kid")
+    if not 0 < len(kid) <= KID_MAX_BYTES:
+        raise DocumentError(f"a kid of {len(kid)} bytes; 1 to {KID_MAX_BYTES} are allowed")
+    if (entry.jwk is None) is (entry.certificate is None):
+        raise DocumentError(f"key {entry.kid}: give either a jwk or a certificate")
+    if entry.jwk is not None:
+        return Key(kid, public_key_from_jwk(entry.jwk), None, None, entry.country)
+    certificate, public_key = certificate_from_der(_base64(entry.certificate or "", "a certificate"))
+    return Key(kid, public_key, None, None, entry.country,
+               certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+
+
+def _span(valid_from: datetime | None, valid_until: datetime | None) -> dict[str, Any]:
+    """The bounds that a document sets; those it leaves open stay as the certificate has them."""
+    bounds = {"valid_from_at": valid_from, "valid_until_at": valid_until}
+    return {name: at.astimezone(UTC) for name, at in bounds.items() if at is not None}
+
+
+def _base64(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise DocumentError(f"{what} is not base64: {text[:40]!r}") from error

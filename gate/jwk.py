@@ -1,0 +1,85 @@
+"""Public keys as documents carry them: JWK (RFC 7517, 7518, 8037) or a certificate in DER. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gate.cose import PublicKey
+from gate.errors import DocumentError
+
+_CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+def public_key_from_jwk(jwk: Mapping[str, Any]) -> PublicKey:
+    """The key that a JWK describes; members about its use are not read (RFC 7517 4).
+
+    Raises:
+        DocumentError: not a public key of a kind that signs codes, or a private one.
+    """
+    if private := _PRIVATE & jwk.keys():
+        raise DocumentError(f"a private key where a public one belongs ({', '.join(sorted(private))}): replace it")
+    try:
+        match jwk:
+            case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
+                return Ed25519PublicKey.from_public_bytes(_bytes(x))
+            case {"kty": "EC", "crv": str(curve), "x": str(x), "y": str(y)} if curve in _CURVES:
+                return ec.EllipticCurvePublicNumbers(_int(x), _int(y), _CURVES[curve]).public_key()
+            case {"kty": "RSA", "n": str(n), "e": str(e)}:
+                return rsa.RSAPublicNumbers(_int(e), _int(n)).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise DocumentError(f"not a key: {error}") from error
+    raise DocumentError("a JWK that is neither Ed25519, P-256, P-384, P-521 nor RSA, or lacks a part of its key")
+
+
+def public_key_to_jwk(key: PublicKey) -> dict[str, str]:
+    """The JWK of a public key: its required members only, so that equal keys look equal."""
+    if isinstance(key, Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": _text(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
+    if isinstance(key, RSAPublicKey):
+        numbers = key.public_numbers()
+        return {"kty": "RSA", "n": _text_of_int(numbers.n), "e": _text_of_int(numbers.e)}
+    point, width = key.public_numbers(), (key.key_size + 7) // 8
+    curve = next(name for name, curve in _CURVES.items() if curve.name == key.curve.name)
+    return {"kty": "EC", "crv": curve, "x": _text(point.x.to_bytes(width)), "y": _text(point.y.to_bytes(width))}
+
+
+def certificate_from_der(der: bytes) -> tuple[x509.Certificate, PublicKey]:
+    """A certificate and its key; nothing is checked of who signed it.
+
+    Raises:
+        DocumentError: not a certificate, or its key signs no codes.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise DocumentError(f"not a certificate in DER: {error}") from error
+    if not isinstance(key, PublicKey):
+        raise DocumentError(f"a certificate of a {type(key).__name__}, which signs no codes")
+    return certificate, key
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+
+
+def _int(text: str) -> int:
+    return int.from_bytes(_bytes(text))
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _text_of_int(number: int) -> str:
+    return _text(number.to_bytes((number.bit_length() + 7) // 8))
