@@ -56,6 +56,8 @@ class Report:
     file: Path
     config: Config | None = None
     findings: list[Finding] = field(default_factory=list)
+    sections: dict[str, Any] = field(default_factory=dict)
+    """The sound ones among the top sections: what a faulty config can still be used for."""
 
     def lines(self, *, warnings: bool) -> list[str]:
         """The errors, or the warnings, in the file's order: each `file:line:column: key: what; fix`."""
@@ -98,6 +100,7 @@ def check(file: Path, *, files: bool = True) -> Report:
     if tree is None:
         return report
     sections = reading.values(tree, _fields(Config), "")
+    report.sections = {key: value for key, value in sections.items() if value is not BAD}
     reading.judge((*RULES, *(FILE_RULES if files else ())), sections)
     if not report.lines(warnings=False):
         report.config = Config(**sections)

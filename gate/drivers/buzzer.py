@@ -42,11 +42,25 @@ PATTERNS = {
     Signal.FREE: _beeps(0.1, 0.1),
 }
 
+LOOKS = {
+    Signal.IDLE: ("im lặng", "silence"),
+    Signal.READING: ("một tiếng tích", "one tick"),
+    Signal.GRANTED: ("một tiếng bíp ngắn", "one short beep"),
+    Signal.DENIED: ("ba tiếng bíp ngắn", "three short beeps"),
+    Signal.CALL_GUARD: ("hai tiếng bíp dài", "two long beeps"),
+    Signal.PREALARM: ("mỗi giây một tiếng bíp", "a beep each second"),
+    Signal.ALARM: ("kêu liên tục", "a continuous tone"),
+    Signal.LOCKDOWN: ("một tiếng rất dài, rồi im", "one very long beep, then silence"),
+    Signal.FREE: ("hai tiếng bíp rất ngắn", "two very short beeps"),
+}
+"""What a person hears of each pattern, in Vietnamese and English."""
+
 
 class BuzzerIndicator(PatternIndicator):
     """Tells each signal by sound alone."""
 
     Settings = BuzzerSettings
+    LOOKS = LOOKS
 
     def __init__(self, settings: BuzzerSettings, pins: Factory) -> None:
         super().__init__(

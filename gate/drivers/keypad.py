@@ -18,7 +18,7 @@ DIGITS_MAX = 32
 class KeypadSettings(config.Section, frozen=True, kw_only=True):
     """Where the keys come from, and when a half-typed number is forgotten."""
 
-    source: Annotated[str, Meta(pattern="^(evdev|line):/.+")]
+    source: Annotated[str, Meta(pattern="^(evdev|line):.+")]
     """`evdev:/dev/input/by-id/...` for a USB pad, `line:/dev/...` for one that sends characters."""
     baud: Baud = 9600
     """For a `line:` source."""

@@ -43,11 +43,25 @@ PATTERNS = {
     Signal.FREE: _blink("green", 1.2, "", 0.3),
 }
 
+LOOKS = {
+    Signal.IDLE: ("đỏ sáng đều", "red, steady"),
+    Signal.READING: ("vàng sáng đều", "amber, steady"),
+    Signal.GRANTED: ("xanh sáng đều", "green, steady"),
+    Signal.DENIED: ("đỏ nháy nhanh", "red, blinking fast"),
+    Signal.CALL_GUARD: ("đỏ và vàng thay nhau", "red and amber in turn"),
+    Signal.PREALARM: ("xanh và vàng nháy nhanh", "green and amber, blinking fast"),
+    Signal.ALARM: ("đỏ-vàng và xanh thay nhau, nhanh", "red-amber and green in turn, fast"),
+    Signal.LOCKDOWN: ("đỏ và vàng, tắt thoáng mỗi 1,5 giây", "red and amber, dark for a moment each 1.5 s"),
+    Signal.FREE: ("xanh, tắt thoáng mỗi 1,5 giây", "green, dark for a moment each 1.5 s"),
+}
+"""What a person sees of each pattern, in Vietnamese and English, where all three lamps are fitted."""
+
 
 class Lamps(PatternIndicator):
     """Shows each signal by lamps alone."""
 
     Settings = LampsSettings
+    LOOKS = LOOKS
 
     def __init__(self, settings: LampsSettings, pins: Factory) -> None:
         lamps = {"green": settings.green_pin, "red": settings.red_pin, "amber": settings.amber_pin}
