@@ -14,7 +14,7 @@ The import rule, kept by `tests/test_imports.py`; a lower level never imports a 
     5  __main__, cli, commands, app, central, simulate
     4  controller, uplink, watchdog, documents
     3  drivers, ledger, config, clock, inbox
-    2  admission, portal, presence, trust, jwk, cose, cbor, wire, texts, view, ports  <-  policy, decoder
+    2  admission, portal, presence, trust, jwk, cose, cbor, wire, texts, view, ports, inspection  <-  policy, decoder
     1  model, errors
 """
 

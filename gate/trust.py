@@ -180,8 +180,8 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A misspelt key is an error, not a key without its bounds."""
 
 
-class _TrustedKey(_Strict, kw_only=True):
-    """A key in a trust list: `kid` in base64, and either a JWK or a certificate (base64 of DER)."""
+class _TrustedKey(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A key: `kid` in base64, and a JWK or a certificate (base64 of DER); other people's lists say more than that."""
 
     kid: str
     jwk: dict[str, Any] | None = None
@@ -189,7 +189,7 @@ class _TrustedKey(_Strict, kw_only=True):
     country: str = ""
 
 
-class _IssuerKey(_TrustedKey, kw_only=True):
+class _IssuerKey(_TrustedKey, kw_only=True, forbid_unknown_fields=True):
     purpose: Purpose
     valid_from: Moment | None = None
     valid_until: Moment | None = None

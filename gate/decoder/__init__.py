@@ -33,6 +33,11 @@ FORMATS: tuple[Format, ...] = (
 """Order is precedence: the first format that claims a payload reads it, or refuses it for good."""
 
 
+def claimant(payload: bytes) -> Format | None:
+    """The format that a payload is of by its look, or None."""
+    return next((known for known in FORMATS if known.claims(payload)), None)
+
+
 def read(payload: bytes) -> Token:
     """Read a payload by the first format that claims it.
 
@@ -43,9 +48,8 @@ def read(payload: bytes) -> Token:
     """
     if not 0 < len(payload) <= PAYLOAD_MAX_BYTES:
         raise MalformedError(f"a payload of {len(payload)} bytes; 1 to {PAYLOAD_MAX_BYTES} are read")
-    for known in FORMATS:
-        if known.claims(payload):
-            return known.parse(payload)
+    if known := claimant(payload):
+        return known.parse(payload)
     if hint := wrong.recognise(payload):
         raise WrongCodeError(hint)
     raise UnknownFormatError("no format knows this code")

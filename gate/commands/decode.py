@@ -1,0 +1,171 @@
+"""`gate decode`: say of each code what it is and what it proves, one JSON line of `gate.decode/1` each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from gate.decoder.wrong import HINTS
+from gate.errors import GateError, UsageError
+from gate.inspection import NO_SYMBOL, Finding, answer, inspect
+from gate.model import Reason
+from gate.texts import TEXTS
+from gate.trust import Keyring, keyring_from_trust_list
+from gate.view import NO_DOCUMENTS, DocumentSet
+
+HELP = "say what a code is and what it proves"
+YES, NO = 0, 1
+PROGRESS_EVERY = 1_000
+
+_LOOKS_LIKE_IMAGE = re.compile(r"[^|:\s]+\.(png|jpe?g|webp|bmp|gif|tiff?|p[bgp]m)", re.IGNORECASE)
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of a batch; `at` and `trust` (a file's name, or the list itself) stand in place of the options."""
+
+    id: str | int
+    text: str | None = None
+    image: str | None = None
+    at: _Moment | None = None
+    trust: str | list[Any] | None = None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `gate decode`."""
+    parser.add_argument("codes", nargs="*", metavar="TEXT_OR_IMAGE", help="a code's text, or an image file")
+    parser.add_argument("--batch", metavar="FILE",
+                        help='one JSON object a line, {"id", "text" or "image", "at", "trust"}; - is stdin')
+    parser.add_argument("--trust", metavar="FILE",
+                        help='keys to believe: a JSON list of {"kid", "certificate" or "jwk", "country"}')
+    parser.add_argument("--at", metavar="MOMENT", help="judge as of this moment (RFC 3339) instead of now")
+    parser.add_argument("--raw", action="store_true", help="put the payload itself into the answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the answers; 1 when any of them is a no, but 0 after a batch, whose answers speak for themselves."""
+    if bool(args.codes) is bool(args.batch):
+        raise UsageError("give either codes (texts or image files) or --batch FILE")
+    documents = DocumentSet(keyring=_keyring(args.trust)) if args.trust else NO_DOCUMENTS
+    at = _moment(args.at) if args.at else datetime.now(UTC)
+    if args.batch:
+        with nullcontext(sys.stdin.buffer) if args.batch == "-" else _open(args.batch) as lines:
+            for name, index, payload, finding in _inspect_batch(lines, at, documents):
+                _print(answer(finding, name, index, payload if args.raw else None))
+        return YES
+    refused = False
+    for name, index, payload, finding in _inspect_codes(args.codes, at, documents):
+        _print(answer(finding, name, index, payload if args.raw else None))
+        _explain(name, finding)
+        refused |= finding.reason is not None
+    return NO if refused else YES
+
+
+Inspected = tuple[str | int | None, int, bytes | None, Finding]
+"""What an answer is made of: the item's id, the symbol's place in its image, the payload, the finding."""
+
+
+def _inspect_codes(codes: Iterable[str], at: datetime, documents: DocumentSet) -> Iterator[Inspected]:
+    for position, code in enumerate(codes, 1):
+        if _is_file(code) or _LOOKS_LIKE_IMAGE.fullmatch(code):
+            yield from _inspect_image(code, code, at, documents)
+        else:
+            payload = os.fsencode(code)  # a shell may hand on bytes that are not UTF-8
+            yield str(position), 0, payload, inspect(payload, at, documents)
+
+
+def _inspect_image(name: str | int, path: str, at: datetime, documents: DocumentSet) -> Iterator[Inspected]:
+    from gate.decoder.symbols import read_image
+
+    symbols = read_image(path)
+    if not symbols:
+        yield name, 0, None, NO_SYMBOL
+    for index, symbol in enumerate(symbols):
+        yield name, index, symbol.payload, inspect(symbol.payload, at, documents)
+
+
+def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet) -> Iterator[Inspected]:
+    """Every line's answers; one that cannot be used is answered MALFORMED and told of on stderr."""
+    number = 0
+    for number, line in enumerate(lines, 1):
+        if number % PROGRESS_EVERY == 0:
+            print(f"gate decode: {number} lines", file=sys.stderr)
+        if not line.strip():
+            continue
+        name: str | int | None = None
+        try:
+            item = msgspec.json.decode(line, type=Item)
+            name = item.id
+            if (item.text is None) is (item.image is None):
+                raise UsageError("give either a text or an image")
+            believed = documents if item.trust is None else replace(documents, keyring=_item_keyring(item.trust))
+            moment = item.at or at
+            if item.image is not None:
+                yield from _inspect_image(name, item.image, moment, believed)
+            else:
+                payload = (item.text or "").encode()
+                yield name, 0, payload, inspect(payload, moment, believed)
+        except (msgspec.MsgspecError, RecursionError, GateError) as error:
+            print(f"gate decode: line {number}: {error}", file=sys.stderr)
+            yield name, 0, None, Finding(reason=Reason.MALFORMED)
+    print(f"gate decode: {number} lines, done", file=sys.stderr)
+
+
+@lru_cache(maxsize=64)
+def _keyring(path: str) -> Keyring:
+    with _open(path) as file:
+        return keyring_from_trust_list(file.read())
+
+
+def _item_keyring(trust: str | list[Any]) -> Keyring:
+    return _keyring(trust) if isinstance(trust, str) else keyring_from_trust_list(msgspec.json.encode(trust))
+
+
+def _open(path: str) -> Any:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _is_file(code: str) -> bool:
+    try:
+        return Path(code).is_file()
+    except (OSError, ValueError):  # a code may be too long for a path, or hold a zero byte
+        return False
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return msgspec.convert(text, _Moment)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"--at {text}: give a moment with its offset, like 2026-11-23T06:55:00+07:00") from error
+
+
+def _print(fields: dict[str, Any]) -> None:
+    """One line; what could steer a terminal or hide in it stands escaped."""
+    line = json.dumps(fields, ensure_ascii=False)
+    print("".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line), flush=True)
+
+
+def _explain(name: str | int | None, finding: Finding) -> None:
+    """Say on stderr, for a person, why the answer is no."""
+    if finding.reason is None:
+        said = list(finding.warnings)
+    else:
+        text = HINTS.get(finding.hint, TEXTS[finding.reason])
+        said = [f"{text.vi} / {text.en}", *([finding.detail] if finding.detail not in ("", finding.hint) else [])]
+    for sentence in said:
+        print(f"gate decode: {name}: {sentence}", file=sys.stderr)
