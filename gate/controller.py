@@ -106,9 +106,11 @@ class Controller:
                         self.follow(portal.NotWritten(), now)
                         return
                     rows = []
-                    self.move(effect, now)
+                    if not self.move(effect, now):
+                        break
                 case model.Release() | model.Hold() | model.Secure():
-                    self.move(effect, now)
+                    if not self.move(effect, now):
+                        break
                 case model.Show(signal=signal, decision=decision):
                     for indicator in self.indicators:
                         indicator.show(signal, decision)
@@ -128,8 +130,8 @@ class Controller:
         self.follow(portal.Written(ticket.last_seq), now)
         return True
 
-    def move(self, effect: model.Release | model.Hold | model.Secure, now: Now) -> None:
-        """Drive the barrier; a failing output is the lane's business too."""
+    def move(self, effect: model.Release | model.Hold | model.Secure, now: Now) -> bool:
+        """Drive the barrier; what a failing output means is the lane's business, and ends what was to follow."""
         try:
             match effect:
                 case model.Release(direction=direction, pulse_s=pulse_s):
@@ -140,3 +142,5 @@ class Controller:
                     self.barrier.secure()
         except DeviceError as error:
             self.follow(portal.NotMoved(str(error)), now)
+            return False
+        return True

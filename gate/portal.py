@@ -11,7 +11,6 @@ included, and nothing secures the lane while the emergency input is active (laws
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from gate.model import (
@@ -28,7 +27,7 @@ from gate.model import (
     SetMode,
     Tick,
 )
-from gate.portal_actions import Actions, Pending, Portal, Timing
+from gate.portal_actions import NO_TIMERS, Actions, Pending, Portal, Timing
 from gate.portal_table import AT_REST, TRANSITIONS, Input, State
 
 __all__ = ["NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written", "on"]
@@ -142,12 +141,13 @@ class _Lane(Actions):
         """Follow one row of the table."""
         self.cancel(happened)
         row = TRANSITIONS[self.portal.state][happened]
-        if row.next is not State.REST:
+        self.passer = self.portal.passer
+        if row.next is State.REST:
+            self.rest()
+        else:
             self.keep(state=row.next)
         for action in row.actions:
             self.do(action)
-        if row.next is State.REST:
-            self.rest()
 
     def rest(self) -> None:
         """Come to rest where the wish and the door say."""
@@ -160,7 +160,7 @@ class _Lane(Actions):
         else:
             state = State.CLOSED
         passer = self.portal.passer if state in (State.FREE, State.PASSING) else None
-        self.keep(state=state, passer=passer, grant_seq=None, timers=MappingProxyType({}))
+        self.keep(state=state, passer=passer, grant_seq=None, timers=NO_TIMERS)
         for action in AT_REST[state]:
             self.do(action)
 

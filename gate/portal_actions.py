@@ -29,6 +29,12 @@ LEASE_RENEW_S = 1.0
 """A longer release is a lease that the core renews this often (law 5)."""
 
 
+NOBODYS = frozenset({Reason.WRONG_CODE, Reason.UNKNOWN_FORMAT, Reason.MALFORMED})
+"""Refusals of codes that belong to no person."""
+
+NO_TIMERS: Mapping[Input, float] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The lane's settings; `sensor` says whether anything can tell that somebody passed."""
@@ -64,7 +70,7 @@ class Portal:
     store_slow: bool = False
     open: frozenset[str] = frozenset()
     pending: tuple[Pending, ...] = ()
-    timers: Mapping[Input, float] = MappingProxyType({})
+    timers: Mapping[Input, float] = field(default_factory=lambda: NO_TIMERS)
 
     @property
     def wish(self) -> Mode:
@@ -95,6 +101,7 @@ class Actions:
         self.now = now
         self.effects: list[Effect] = []
         self.decision: Decision | None = None
+        self.passer: Decision | None = portal.passer
         self.detail = ""
 
     def store_answers(self) -> None:
@@ -125,7 +132,7 @@ class Actions:
         self.effects.append(Record(kind, data))
 
     def record_passer(self, kind: EventKind, **data: Any) -> None:
-        passer = self.portal.passer
+        passer = self.passer
         who = {"direction": passer.direction.value, "holder": passer.holder} if passer else {}
         self.record(kind, **{key: value for key, value in who.items() if value}, **data)
 
@@ -157,7 +164,10 @@ class Actions:
         self.effects.append(Record(EventKind.ACCESS_DENIED, decision_data(self.decision)))
 
     def show_deny(self) -> None:
-        self.effects.append(Show(Signal.DENIED, self.decision))
+        """Red; but a shop's QR in view beside the pass that opened does not take the green away."""
+        assert self.decision is not None
+        if self.portal.passer is None or self.decision.reason not in NOBODYS:
+            self.effects.append(Show(Signal.DENIED, self.decision))
 
     def refuse_lockdown(self) -> None:
         assert self.decision is not None
@@ -212,8 +222,8 @@ class Actions:
         """The ledger was late: the grant is taken back before passage has begun (law 1)."""
         self.keep(store_slow=True)
         self.effects.append(Alert("store-slow", True))
-        if self.portal.passer is not None:
-            self.refuse(self.portal.passer, Reason.STORE_SLOW)
+        if self.passer is not None:
+            self.refuse(self.passer, Reason.STORE_SLOW)
 
     def fault(self) -> None:
         self.record(EventKind.OUTPUT_FAULT, detail=self.detail)
@@ -252,9 +262,7 @@ class Actions:
         self.effects.append(Show(Signal.LOCKDOWN))
 
     def show_idle(self) -> None:
-        """Idle, unless something has just been said: an answer is not wiped off in the same moment."""
-        if not any(isinstance(effect, Show) for effect in self.effects):
-            self.effects.append(Show(Signal.IDLE))
+        self.effects.append(Show(Signal.IDLE))
 
 
 ACTIONS: dict[Action, Callable[[Actions], None]] = {action: getattr(Actions, action.value) for action in Action}

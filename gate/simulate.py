@@ -1,0 +1,285 @@
+"""A gate with stand-ins at its edges: plays a scenario through the real controller, clock in hand.
+
+Ledger, barrier, lamps and feed are one object here, which writes down in order what the core asked of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gate import config, model
+from gate.clock import ManualClock
+from gate.controller import Controller
+from gate.decoder import gp1
+from gate.decoder.number_code import new_number
+from gate.errors import DeviceError, UsageError
+from gate.lane_settings import lane_of, view_of
+from gate.model import Direction, Now, Record, RosterEntry, Signal
+from gate.policy.schedule import schedules_from_json
+from gate.ports import Patience
+from gate.scenario import Outcome, Person, Scenario, read_timeline
+from gate.trust import Key, Keyring, Revocations, key_id
+from gate.view import DocumentSet
+
+READERS = {"in": Direction.ENTRY, "out": Direction.EXIT, "keys": Direction.ENTRY}
+"""The readers of every scenario; codes can be guessed at `keys`."""
+
+
+def run_scenario(scenario: Scenario) -> Outcome:
+    """Play a scenario and compare what happened with what it says."""
+    timeline = read_timeline(scenario.timeline)
+    simulation = Simulation(scenario)
+    for at_s, action in timeline.actions:
+        simulation.play(at_s, action)
+    simulation.finish()
+    difference = timeline.difference(simulation.lines)
+    passed = bool(difference) == scenario.must_fail
+    return Outcome(scenario.title, passed, tuple(simulation.lines), tuple(difference))
+
+
+class Simulation:
+    """One gate; also its own barrier, lamp, ledger, roster and feed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.lines: list[str] = []
+        self.clock = ManualClock(scenario.start)
+        self.began_mono = self.clock.mono
+        self.scenario = scenario
+        self.signer = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"simulation").digest())
+        self.people = {**scenario.people, **{f"p{n}": Person() for n in range(1, scenario.crowd + 1)}}
+        self.numbers = {name: _number(name) for name in self.people}
+        self.entries = {name: _entry(name, person) for name, person in self.people.items()}
+        self.seq = 0
+        self.flushed_seq = 0
+        self.broken: set[str] = set()
+        self.waiting: list[model.Stimulus] = []
+        portal_settings = msgspec.convert(scenario.portal, config.Portal)
+        admission = msgspec.convert(scenario.admission, config.Admission)
+        zone = ZoneInfo("Asia/Ho_Chi_Minh")
+        view = view_of(admission, scenario.area, zone, guessable=frozenset({"keys"}))
+        self.controller = Controller(
+            clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
+            lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
+            ledger=self, barrier=self, indicators=(self,), feed=self, patience=Patience(),
+        )
+
+    # --- the timeline ---
+
+    def play(self, at_s: float, action: str) -> None:
+        """Let time run to `at_s`, timers and all, then do one action."""
+        self.run_until(at_s)
+        self.lines.append(f"{at_s:.2f}  {action}")
+        word, *rest = action.split()
+        for stimulus in getattr(self, f"do_{word}", self.do_unknown)(*rest):
+            self.turn(stimulus)
+
+    def run_until(self, at_s: float) -> None:
+        """Turn the loop at each of the lane's own deadlines up to `at_s`."""
+        target = self.began_mono + at_s
+        while (due := self.controller.lane.deadline) is not None and due < target - 1e-9:
+            self.clock.advance(max(0.0, due - self.clock.mono))
+            before = len(self.lines)
+            self.lines.append(f"{self.clock.mono - self.began_mono:.2f}  time")
+            self.turn(model.Tick())
+            if self.lines[before + 1:] in ([], ["    > hold"]):
+                del self.lines[before:]  # a renewed lease is not news
+        self.clock.advance(target - self.clock.mono)
+
+    def finish(self) -> None:
+        """Let every timer run out, so that a transcript ends with a lane at rest; leases would go on for ever."""
+        for _ in range(20):
+            due = self.controller.lane.deadline
+            if due is None or self.controller.lane.wish is model.Mode.FREE:
+                return
+            self.run_until(due - self.began_mono + 0.001)
+
+    def turn(self, stimulus: model.Stimulus) -> None:
+        self.waiting.append(stimulus)
+        while self.waiting:
+            self.controller.turn(self.waiting.pop(0), self.clock.now())
+
+    def do_scan(self, reader: str, *codes: str) -> list[model.Stimulus]:
+        return [model.Scan(reader, READERS[reader], self.payload(code), self.clock.mono, len(codes) - place)
+                for place, code in enumerate(codes)]
+
+    def do_contact(self, name: str, level: str) -> list[model.Stimulus]:
+        return [model.Contact(name, level == "on")]
+
+    def do_passage(self, level: str) -> list[model.Stimulus]:
+        return self.do_contact("passage", level)
+
+    def do_door(self, level: str) -> list[model.Stimulus]:
+        return self.do_contact("door", level)
+
+    def do_emergency(self, level: str) -> list[model.Stimulus]:
+        return self.do_contact("emergency", level)
+
+    def do_rex(self) -> list[model.Stimulus]:
+        return [model.Contact("rex", True), model.Contact("rex", False)]
+
+    def do_mode(self, mode: str) -> list[model.Stimulus]:
+        return [model.SetMode(model.Mode(mode), "operator", "scenario")]
+
+    def do_break(self, part: str) -> list[model.Stimulus]:
+        """Break `disk` (not written), `flush` (never flushed) or `barrier` (pins fail)."""
+        self.broken.add(part)
+        return []
+
+    def do_mend(self, part: str) -> list[model.Stimulus]:
+        self.broken.discard(part)
+        return [model.Flushed(self.seq)] if part == "flush" else []
+
+    def do_clock(self, word: str) -> list[model.Stimulus]:
+        """`trusted`, `untrusted`, or a jump of wall time in seconds."""
+        if word in ("trusted", "untrusted"):
+            self.clock.trusted = word == "trusted"
+        else:
+            self.clock.utc += timedelta(seconds=float(word))
+        return []
+
+    def do_reader(self, name: str, word: str) -> list[model.Stimulus]:
+        return [model.ReaderState(name, word == "back")]
+
+    def do_revoke(self, *words: str) -> list[model.Stimulus]:
+        """Publish a set in which these are revoked."""
+        return [model.Documents(self.documents(words), {"revocations": 2})]
+
+    def do_refuse(self, *words: str) -> list[model.Stimulus]:
+        """A set of documents came that cannot be trusted."""
+        return [model.Documents(None, {}, " ".join(words))]
+
+    def do_nothing(self) -> list[model.Stimulus]:
+        return [model.Tick()]
+
+    def do_unknown(self, *words: str) -> list[model.Stimulus]:
+        raise UsageError(f"unknown action in the timeline: {self.lines[-1].strip()}")
+
+    # --- what people hold up, and what is published ---
+
+    def payload(self, name: str) -> bytes:
+        """The bytes of a code by its name; a person's name alone is their citizen ID card."""
+        code = self.scenario.codes.get(name)
+        if code is None:
+            if name not in self.people:
+                raise UsageError(f"nobody and no code is called {name!r} in this scenario")
+            return f"{_citizen_number(name)}||NGUYEN VAN A|01011990|Nam|Ha Noi|15102021".encode()
+        if code.text is not None:
+            return code.text.encode()
+        if code.number is not None:
+            return self.numbers[code.number].encode()
+        claims = model.Claims("khu-a", code.pass_ or "", key_id(_KID), _pass_id(name), code.from_, code.until,
+                              frozenset(code.areas))
+        signer = Ed25519PrivateKey.generate() if code.forged else self.signer
+        return gp1.issue_pass(claims, signer).encode()
+
+    def documents(self, revoked: Sequence[str]) -> DocumentSet:
+        scenario = self.scenario
+        passes = {_pass_id(name) for name in revoked if name in scenario.codes}
+        schedules = {"schema": "gate.schedules/1", "schedules": scenario.schedules, "holidays": scenario.holidays}
+        return DocumentSet(
+            keyring=Keyring((Key(_KID, self.signer.public_key(), "khu-a", "pass"),)), roster=self,
+            revocations=Revocations(passes=frozenset(passes), holders=frozenset(revoked)),
+            schedules=schedules_from_json(msgspec.json.encode(schedules)),
+            versions={"roster": 1}, published_at=scenario.published or scenario.start,
+        )
+
+    def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
+        for name in self.people:
+            if {f"cccd:{_citizen_number(name)}", f"number:{self.numbers[name]}"} & set(identifiers):
+                return self.entries[name]
+        return None
+
+    def holder(self, holder: str) -> RosterEntry | None:
+        return self.entries.get(holder)
+
+    # --- the edges: what the core asked for ---
+
+    def say(self, text: str) -> None:
+        self.lines.append(f"    > {text}")
+
+    def append(self, records: Sequence[Record], now: Now) -> Simulation:
+        for record in records:
+            self.seq += 1
+            reason = record.data.get("reason", "") if record.kind is model.EventKind.ACCESS_DENIED else ""
+            presumed = "presumed" if record.data.get("presumed") else ""
+            words = (record.kind.value, reason, record.data.get("holder"), presumed)
+            self.say(" ".join(word for word in words if word))
+        if "flush" not in self.broken and "disk" not in self.broken:
+            self.flushed_seq = self.seq
+            self.waiting.append(model.Flushed(self.seq))
+        return self
+
+    @property
+    def last_seq(self) -> int:
+        return self.seq
+
+    def wait(self, timeout_s: float) -> bool:
+        return "disk" not in self.broken
+
+    def flushed(self, seq: int, timeout_s: float) -> bool:
+        return self.flushed_seq >= seq
+
+    def remember(self, key: str, value: bytes) -> None:
+        pass
+
+    def release(self, direction: Direction, pulse_s: float) -> None:
+        self.must_work()
+        self.say(f"release {direction.value}")
+
+    def hold(self, lease_s: float, direction: Direction | None = None) -> None:
+        self.must_work()
+        self.say("hold")
+
+    def secure(self) -> None:
+        self.say("secure")
+
+    def must_work(self) -> None:
+        if "barrier" in self.broken:
+            raise DeviceError("the pin cannot be set")
+
+    def show(self, signal: Signal, decision: model.Decision | None = None) -> None:
+        self.say(f"show {signal.value}")
+
+    def live(self, kind: str, data: Mapping[str, Any]) -> None:
+        pass
+
+    def alert(self, id: str, detail: str | None) -> None:
+        self.say(f"clear {id}" if detail is None else f"alert {id}")
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def released(self) -> bool:
+        return False
+
+
+_KID = b"scenario"
+
+
+def _citizen_number(name: str) -> str:
+    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 1_000_000
+    return f"001090{digest:06d}"
+
+
+def _pass_id(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _number(name: str) -> str:
+    return new_number(f"{int.from_bytes(hashlib.sha256(name.encode()).digest()[4:8], 'big') % 10**7:07d}")
+
+
+def _entry(name: str, person: Person) -> RosterEntry:
+    return RosterEntry(name, frozenset(person.areas), schedule=person.schedule, valid_from_at=person.from_,
+                       valid_until_at=person.until)
