@@ -1,0 +1,188 @@
+"""The documents in force at a gate: where they lie, how they are loaded, and who notices a new set.
+
+    STATE/documents/
+      current -> sets/7-9     the set in force; replaced in one step, so a reader sees one set or the other
+      sets/SNAPSHOT-TIMESTAMP/ roster.sqlite issuers.json revocations.json schedules.json set.json
+      trust -> trusts/...      what the importer has verified so far (TUF metadata)
+      refused.json             why the last import was refused; gone after a good one
+
+`gate.document_import` verifies and writes all of it, in a process of its own; nothing here does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from gate.errors import DocumentError
+from gate.model import Documents
+from gate.policy.schedule import schedules_from_json
+from gate.roster_file import RosterFile
+from gate.trust import keyring_from_json, revocations_from_json
+from gate.view import NO_DOCUMENTS, DocumentSet
+
+ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
+NOTE_MAX_BYTES = 16_384
+
+
+class SetNote(msgspec.Struct, frozen=True, kw_only=True):
+    """`set.json`: what the importer verified of the set beside it; `targets` are SHA-256 in hex."""
+
+    schema: Literal["gate.document-set/1"] = "gate.document-set/1"
+    versions: dict[str, int]
+    targets: dict[str, str]
+    published_at: datetime
+    expires_at: datetime
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """`refused.json`: an import that changed nothing, and why; the text begins with the kind of fault."""
+
+    schema: Literal["gate.documents-refused/1"] = "gate.documents-refused/1"
+    at: datetime
+    problem: str
+
+
+def documents_dir(state_dir: Path) -> Path:
+    """The folder of a gate's documents."""
+    return state_dir / "documents"
+
+
+def set_in_force(state_dir: Path) -> Path | None:
+    """The folder of the set in force, or None before the first import."""
+    folder = documents_dir(state_dir)
+    try:
+        return folder / (folder / "current").readlink()
+    except FileNotFoundError:
+        return None
+
+
+def read_set_note(folder: Path) -> SetNote:
+    """What is known of the set in `folder`.
+
+    Raises:
+        DocumentError: the note is not there or not readable.
+    """
+    return _note(folder / "set.json", SetNote)
+
+
+def read_refusal(state_dir: Path) -> Refusal | None:
+    """Why the last import was refused, or None when it was not.
+
+    Raises:
+        DocumentError: the note is not readable.
+    """
+    path = documents_dir(state_dir) / "refused.json"
+    return _note(path, Refusal) if path.exists() else None
+
+
+def load_documents(state_dir: Path, token_key: bytes) -> DocumentSet:
+    """Load the set in force, as it was verified when it was imported; `NO_DOCUMENTS` before the first.
+
+    Raises:
+        DocumentError: the stored set is damaged. There is no going back to an older one, which may list
+            people who have been removed since: import again.
+    """
+    folder = set_in_force(state_dir)
+    return NO_DOCUMENTS if folder is None else load_set(folder, token_key)
+
+
+def load_set(folder: Path, token_key: bytes) -> DocumentSet:
+    """Load the four documents of one folder.
+
+    Raises:
+        DocumentError: one of them is not there, not readable or not for this gate.
+    """
+    note = read_set_note(folder)
+    try:
+        return DocumentSet(
+            keyring=keyring_from_json((folder / ISSUERS).read_bytes()),
+            revocations=revocations_from_json((folder / REVOCATIONS).read_bytes()),
+            schedules=schedules_from_json((folder / SCHEDULES).read_bytes()),
+            roster=RosterFile(folder / ROSTER, token_key),
+            versions=note.versions,
+            published_at=note.published_at,
+        )
+    except OSError as error:
+        raise DocumentError(f"stored documents: {error}; import them again") from error
+
+
+class DocumentWatcher:
+    """Notices what an importer did and says it, with the new set already loaded, from its own thread.
+
+    Made before the first `load_documents`, it misses nothing: at worst it says once more what is in force.
+    A roster that is no longer in force closes itself when the last view that holds it is let go.
+    """
+
+    def __init__(
+        self, state_dir: Path, token_key: bytes, say: Callable[[Documents], None], poll_s: float = 1.0,
+    ) -> None:
+        self._state_dir = state_dir
+        self._token_key = token_key
+        self._say = say
+        self._poll_s = poll_s
+        self._in_force = set_in_force(state_dir)
+        self._problem: str | None = None
+        self._alive_mono = time.monotonic()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="documents", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what it has said stays said."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def alive_mono(self) -> float:
+        """Monotonic second at which the thread last looked (for the watchdog)."""
+        return self._alive_mono
+
+    def look(self) -> None:
+        """Look once, and say what has changed since the last look."""
+        in_force = set_in_force(self._state_dir)
+        problem = self._refusal()
+        swapped, settled = in_force != self._in_force, problem is None and self._problem is not None
+        if problem not in (None, self._problem):
+            self._say(Documents(view=None, versions={}, problem=problem))
+        self._in_force, self._problem = in_force, problem
+        if swapped or settled:
+            self._say(self._loaded(in_force))
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._poll_s):
+            self.look()
+            self._alive_mono = time.monotonic()
+
+    def _refusal(self) -> str | None:
+        try:
+            refusal = read_refusal(self._state_dir)
+        except DocumentError as error:
+            return str(error)
+        return f"{refusal.problem} ({refusal.at:%Y-%m-%d %H:%M:%SZ})" if refusal else None
+
+    def _loaded(self, in_force: Path | None) -> Documents:
+        try:
+            view = NO_DOCUMENTS if in_force is None else load_set(in_force, self._token_key)
+        except DocumentError as error:
+            return Documents(view=None, versions={}, problem=str(error))
+        return Documents(view=view, versions=dict(view.versions))
+
+
+Note = TypeVar("Note", SetNote, Refusal)
+
+
+def _note(path: Path, kind: type[Note]) -> Note:
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(NOTE_MAX_BYTES), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DocumentError(f"{path}: not readable ({error}); import the documents again") from error
