@@ -1,0 +1,52 @@
+"""The recorder's signed acknowledgement, both directions: `wire.Ack` as JSON in a COSE_Sign1. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+
+import msgspec
+
+from gate import wire
+from gate.cose import PrivateKey, parse_sign1, sign1, verify1
+from gate.errors import ForgedError, MalformedError, UnknownKeyError
+from gate.trust import Keyring, Purpose
+
+PURPOSE: Purpose = "recorder"
+"""The purpose that a key must have in the issuers document to make a gate forget anything."""
+
+
+def sign_ack(ack: wire.Ack, private_key: PrivateKey, kid: bytes, *, id: str, time: datetime) -> bytes:
+    """The payload of `down/ack`."""
+    signed = sign1(msgspec.json.encode(ack), private_key, kid)
+    return wire.message("ack", wire.source(ack.site, ack.gate), id, time,
+                        wire.SignedAck(base64.b64encode(signed).decode()))
+
+
+def read_ack(payload: bytes, keyring: Keyring) -> wire.Ack:
+    """Believe an acknowledgement: its signature is proved before anything inside it is read.
+
+    Raises:
+        MalformedError: not in the form of an acknowledgement.
+        UnknownKeyError: no recorder's key has this kid.
+        ForgedError: that key did not sign it.
+    """
+    envelope = wire.read_message(payload, "ack", wire.SignedAck)
+    try:
+        message = parse_sign1(base64.b64decode(envelope.sign1, validate=True))
+    except binascii.Error as error:
+        raise MalformedError(f"an acknowledgement that is not base64: {error}") from error
+    keys = keyring.find(message.kid, PURPOSE)
+    if not keys:
+        raise UnknownKeyError("an acknowledgement under a key that is no recorder's")
+    for key in keys:
+        try:
+            signed = verify1(message, key.public_key)
+        except ForgedError:
+            continue
+        try:
+            return msgspec.json.decode(signed, type=wire.Ack)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise MalformedError(f"not an acknowledgement: {error}") from error
+    raise ForgedError("an acknowledgement that its key did not sign")

@@ -1,0 +1,94 @@
+"""How far the feed has gone: what is sent, what may be forgotten, when to send again. Pure: time arrives as `mono`.
+
+A cumulative go-back-N over MQTT. `sent_seq` runs ahead of `acked_seq`; it falls back to it when a connection ends,
+when the recorder shows that it missed something, and when the recorder is heard again after a silence. While
+it is silent one batch at a time is offered again, at growing intervals: a broker's queue is not a landfill.
+"""
+
+from __future__ import annotations
+
+PATIENCE_S = 10.0
+PATIENCE_MAX_S = 300.0
+REWIND_MIN_S = 1.0
+"""What the recorder missed is sent again at most this often: its later words about one loss are one loss."""
+
+
+class Delivery:
+    """The state of one epoch's delivery; every `seq` is of that epoch, every time monotonic seconds."""
+
+    def __init__(self, acked_seq: int) -> None:
+        self.acked_seq = acked_seq
+        self.sent_seq = acked_seq
+        self._under_way: dict[int, tuple[int, int]] = {}
+        self._confirmed_seq = acked_seq
+        self._patience_s = PATIENCE_S
+        self._waiting_mono: float | None = None
+        self._silent = False
+        self._rewound_mono = float("-inf")
+        self._held_until_mono = float("-inf")
+
+    def may_send(self, mono: float) -> bool:
+        """Whether nothing speaks against sending what comes after `sent_seq`."""
+        return mono >= self._held_until_mono
+
+    def published(self, mid: int, first_seq: int, last_seq: int, mono: float) -> None:
+        """A batch is on its way under the broker's message id `mid`."""
+        self._under_way[mid] = (first_seq, last_seq)
+        self.sent_seq = max(self.sent_seq, last_seq)
+        if self._waiting_mono is None:
+            self._waiting_mono = mono
+
+    def confirmed(self, mid: int) -> int | None:
+        """The broker has the batch `mid`: up to which seq it has everything, or None where `mid` is no batch."""
+        batch = self._under_way.pop(mid, None)
+        if batch is None:
+            return None
+        self._confirmed_seq = max(self._confirmed_seq, batch[1])
+        return min([self._confirmed_seq, *(first - 1 for first, _ in self._under_way.values())])
+
+    def refused(self, mid: int, mono: float) -> bool:
+        """The broker does not want the batch `mid`: wait, then send again; False where `mid` is no batch."""
+        if mid not in self._under_way:
+            return False
+        self._under_way.clear()  # whatever became of the others, they are sent again with this one
+        self._held_until_mono = mono + self._grow_patience()
+        self.sent_seq = self.acked_seq
+        return True
+
+    def delivered(self, up_to_seq: int, mono: float) -> None:
+        """Everything up to `up_to_seq` may be forgotten."""
+        if up_to_seq <= self.acked_seq:
+            return
+        self.acked_seq = up_to_seq
+        if self._silent:  # heard again: what was sent into the silence may not have come through
+            self.sent_seq = up_to_seq
+            self._silent = False
+        self.sent_seq = max(self.sent_seq, up_to_seq)
+        self._patience_s = PATIENCE_S
+        self._waiting_mono = mono if self.sent_seq > up_to_seq else None
+
+    def missed(self, after_seq: int, mono: float) -> None:
+        """The recorder lacks what comes after `after_seq`, though it may have been sent."""
+        if after_seq < self.sent_seq and mono - self._rewound_mono >= REWIND_MIN_S:
+            self.sent_seq = after_seq
+            self._rewound_mono = mono
+
+    def overdue(self, mono: float) -> bool:
+        """Whether to offer the first unacknowledged batch again now; asking starts the next, longer wait."""
+        if self._waiting_mono is None or mono - self._waiting_mono < self._patience_s:
+            return False
+        self._grow_patience()
+        self._waiting_mono = mono
+        self._silent = True
+        return True
+
+    def disconnected(self) -> None:
+        """What was under way may be lost: begin again after the last that is known to be safe."""
+        self._under_way.clear()
+        self._confirmed_seq = self.sent_seq = self.acked_seq
+        self._waiting_mono = None
+        self._held_until_mono = float("-inf")
+
+    def _grow_patience(self) -> float:
+        patience_s, self._patience_s = self._patience_s, min(self._patience_s * 2, PATIENCE_MAX_S)
+        return patience_s

@@ -1,0 +1,328 @@
+"""The road to the centre: drains the ledger over MQTT and lets it forget what a recorder vouches for.
+
+Two threads. `uplink` does everything: it turns the connection, sends rows and notices, checks acknowledgements.
+`uplink-bell` only waits for the ledger's next flush and wakes the first. The application's methods (`status`,
+`state`, `alert`, `live`, ...) put a notice on the board and return: they never wait for a network.
+
+Which row goes next and what is sent again is `gate.delivery`. Law 8 is here: the ledger forgets a row only after
+an acknowledgement that a recorder signed, that names this gate and epoch, carries our own chain hash, and begins
+no later than our oldest unacknowledged row.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections.abc import Callable, Sequence
+from random import Random, SystemRandom
+from typing import Any, Protocol
+
+import msgspec
+
+from gate import wire
+from gate.acks import read_ack
+from gate.clock import Clock
+from gate.config import Mqtt
+from gate.delivery import Delivery
+from gate.errors import CodeError
+from gate.model import Fault
+from gate.mqtt_client import Answered, Arrived, Down, Happening, Link, Up
+from gate.noticeboard import NoticeBoard
+from gate.trust import Keyring
+
+STOP_S = 3.0
+"""What a stop may take: the last status is worth a moment, not a wait."""
+TURN_S = 1.0
+
+
+class Row(Protocol):
+    """One flushed event of the ledger."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def hash(self) -> bytes: ...
+
+
+class Outbox(Protocol):
+    """What the uplink needs of the ledger; every call may come from the uplink's threads."""
+
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def flushed_seq(self) -> int: ...
+    @property
+    def acked_seq(self) -> int: ...
+
+    def rows_after(self, seq: int, limit: int) -> Sequence[Row]:
+        """Up to `limit` flushed rows that follow `seq`, in order; seqs jump where rows were lost or pruned."""
+        ...
+
+    def wait_flushed(self, after_seq: int, timeout_s: float) -> bool:
+        """Wait until something after `after_seq` is flushed."""
+        ...
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The chain's hash at `seq`, None where that row is gone."""
+        ...
+
+    def delivered(self, epoch: str, up_to_seq: int) -> None:
+        """Everything up to `up_to_seq` is safe elsewhere."""
+        ...
+
+
+class Uplink:
+    """Sends one gate's feed and notices to a broker, as `settings` say; `rng` only spreads reconnections.
+
+    `say` hears of what an operator has to mend, once for each change of it. `keyring` is asked anew for
+    each acknowledgement, because documents change while we run.
+    """
+
+    def __init__(
+        self, outbox: Outbox, settings: Mqtt, *, site: str, gate: str, keyring: Callable[[], Keyring], clock: Clock,
+        say: Callable[[Fault], None], rng: Random | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._settings = settings
+        self._site = site
+        self._gate = gate
+        self._keyring = keyring
+        self._clock = clock
+        self._say = say
+        self._rng = rng or SystemRandom()
+        self._boot = f"{self._rng.getrandbits(64):016x}"
+        self._messages = 0
+        self._ack_topic = wire.down(site, gate, "ack")
+        self._link = Link(settings, f"gate-{site}-{gate}", mono=self._mono, rng=self._rng, will=self._will)
+        self._delivery = Delivery(outbox.acked_seq)
+        self._board = NoticeBoard()
+        self._failure = ""
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run, name="uplink", daemon=True),
+                         threading.Thread(target=self._ring, name="uplink-bell", daemon=True)]
+        self.status(wire.Status("starting"))
+
+    # --- for the application: each returns at once ---
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker has accepted us."""
+        return self._link.up
+
+    def start(self) -> None:
+        """Begin to connect."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Send what is on the board, part from the broker in peace, and end; within about `STOP_S`."""
+        self._stopping.set()
+        self._link.wake()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(STOP_S + 2 * TURN_S)
+
+    def status(self, status: wire.Status) -> None:
+        """Publish `up/status`, retained."""
+        self._keep("status", "status", status)
+
+    def info(self, info: wire.Info) -> None:
+        """Publish `up/info`, retained."""
+        self._keep("info", "info", info)
+
+    def state(self, state: wire.State) -> None:
+        """Publish `up/state`, retained; the newest wins."""
+        self._keep("state", "state", state)
+
+    def alert(self, id: str, detail: str | None) -> None:
+        """Raise the alert `id` on `up/alert/{id}`, retained, or clear it (`detail` None)."""
+        self._keep(f"alert/{id}", "alert", None if detail is None else wire.AlertState(id, detail))
+
+    def health(self, health: wire.Health) -> None:
+        """Publish `up/health` now, or not at all."""
+        self._mention("health", health)
+
+    def live(self, kind: str, event: dict[str, Any]) -> None:
+        """Publish `up/live` now, or not at all."""
+        self._mention("live", wire.Live(kind=kind, event=event))
+
+    # --- messages ---
+
+    def _keep(self, tail: str, name: str, data: msgspec.Struct | None) -> None:
+        self._board.keep(tail, name, data)
+        self._link.wake()
+
+    def _mention(self, name: str, data: msgspec.Struct) -> None:
+        if self._link.up:
+            self._board.mention(name, name, data)
+            self._link.wake()
+
+    def _will(self) -> tuple[str, bytes]:
+        return self._topic("status"), self._message("status", wire.Status("offline"))
+
+    def _topic(self, tail: str) -> str:
+        return wire.up(self._site, self._gate, tail)
+
+    def _message(self, name: str, data: msgspec.Struct) -> bytes:
+        self._messages += 1
+        return wire.message(name, wire.source(self._site, self._gate), f"{self._boot}.{self._messages}",
+                            self._clock.now().utc, data)
+
+    def _mono(self) -> float:
+        return self._clock.now().mono
+
+    # --- the threads ---
+
+    def _ring(self) -> None:
+        seen_seq = 0
+        while not self._stopping.is_set():
+            if self._outbox.wait_flushed(seen_seq, TURN_S):
+                seen_seq = self._outbox.flushed_seq
+                self._link.wake()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._guarded(self._turn)
+        self._guarded(self._part)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Nothing ends this thread silently: a failure is said, and the connection begins again."""
+        try:
+            step()
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            if failure != self._failure:
+                self._failure = failure
+                self._say(Fault("uplink", failure))
+            self._link.drop("an internal error")
+
+    def _turn(self) -> None:
+        for happening in self._link.turn(TURN_S):
+            self._hear(happening)
+        if self._link.up:
+            self._send_notices()
+            self._send_events()
+
+    def _part(self) -> None:
+        deadline_mono = self._mono() + STOP_S
+        self._send_notices()
+        while self._link.up and not self._link.idle and self._mono() < deadline_mono:
+            for happening in self._link.turn(0.1):
+                self._hear(happening)
+            self._send_notices()
+        self._link.close()
+
+    def _hear(self, happening: Happening) -> None:
+        match happening:
+            case Up():
+                self._board.begin_again()  # a broker may have forgotten what it retained
+                self._clear("publish-refused")
+                self._link.subscribe(self._ack_topic)
+            case Down():
+                self._delivery.disconnected()
+            case Answered(mid, refused) if refused:
+                what = "events" if self._delivery.refused(mid, self._mono()) else "publish"
+                self._raise(f"{what}-refused", f"the broker refuses what this gate sends: {refused}; check its ACL")
+            case Answered(mid):
+                safe_seq = self._delivery.confirmed(mid)
+                if safe_seq is not None:
+                    self._clear("events-refused")
+                    if self._settings.ack == "broker":
+                        self._forget(safe_seq)
+            case Arrived(topic=self._ack_topic, retained=False, payload=payload):
+                if self._settings.ack == "recorder":
+                    self._hear_ack(payload)
+            case Arrived():
+                pass
+
+    # --- what goes out ---
+
+    def _send_notices(self) -> None:
+        while self._link.room and (notice := self._board.next_kept()):
+            payload = b"" if notice.data is None else self._message(notice.name, notice.data)
+            self._link.publish(self._topic(notice.tail), payload, qos=1, retain=True)
+        while self._link.up and (notice := self._board.next_passing()) and notice.data is not None:
+            self._link.publish(self._topic(notice.tail), self._message(notice.name, notice.data), qos=0)
+
+    def _send_events(self) -> None:
+        mono, delivery = self._mono(), self._delivery
+        if self._link.room and self._settings.ack == "recorder" and delivery.overdue(mono):
+            self._send_batch(delivery.acked_seq, mono)
+        while self._link.room and delivery.may_send(mono) and delivery.sent_seq < self._outbox.flushed_seq:
+            if not self._send_batch(delivery.sent_seq, mono):
+                break
+
+    def _send_batch(self, after_seq: int, mono: float) -> bool:
+        rows = _within_limit(self._outbox.rows_after(after_seq, wire.BATCH_MAX_EVENTS))
+        if not rows:
+            return False
+        payload = wire.join_batch([row.body for row in rows])
+        mid = self._link.publish(self._topic("event"), payload, qos=1)
+        if mid is not None:
+            self._delivery.published(mid, after_seq + 1, rows[-1].seq, mono)
+        return mid is not None
+
+    # --- what comes back ---
+
+    def _hear_ack(self, payload: bytes) -> None:
+        try:
+            ack = read_ack(payload, self._keyring())
+        except CodeError as error:
+            self._raise("ack-refused", f"an acknowledgement was refused: {error}")
+            return
+        if ack.epoch != self._outbox.epoch and (ack.site, ack.gate) == (self._site, self._gate):
+            return  # a recorder's word on the ledger that was here before: true, and of no use
+        problem = self._problem_of(ack)
+        if problem:
+            self._raise("ack-refused", f"an acknowledgement was refused: {problem}")
+            return
+        self._clear("ack-refused")
+        mono, acked_seq = self._mono(), self._delivery.acked_seq
+        oldest = next(iter(self._outbox.rows_after(acked_seq, 1)), None)
+        if ack.up_to_seq < acked_seq:  # an older database came back: what we still have, it gets
+            self._delivery.missed(ack.up_to_seq, mono)
+        elif oldest is not None and ack.from_seq > oldest.seq:
+            self._delivery.missed(acked_seq, mono)
+        elif self._outbox.hash_at(ack.up_to_seq) is not None:
+            self._forget(ack.up_to_seq)
+
+    def _problem_of(self, ack: wire.Ack) -> str:
+        """Why `ack` must not be heard, or nothing; a row that is gone proves nothing either way."""
+        flushed_seq = self._outbox.flushed_seq
+        if (ack.site, ack.gate) != (self._site, self._gate):
+            return "it is another gate's"
+        if not 1 <= ack.from_seq <= ack.up_to_seq <= flushed_seq:
+            return f"it speaks of events {ack.from_seq} to {ack.up_to_seq}, and {flushed_seq} are flushed"
+        ours = self._outbox.hash_at(ack.up_to_seq)
+        if ours is not None and not hmac.compare_digest(ours.hex().encode(), ack.hash.encode()):
+            return f"its chain differs from ours at event {ack.up_to_seq}: two histories share this gate's name"
+        return ""
+
+    def _forget(self, up_to_seq: int) -> None:
+        if up_to_seq > self._delivery.acked_seq:
+            self._delivery.delivered(up_to_seq, self._mono())
+            self._outbox.delivered(self._outbox.epoch, up_to_seq)
+
+    # --- complaints ---
+
+    def _raise(self, alert: str, detail: str) -> None:
+        told = wire.AlertState(alert, detail)
+        if self._board.standing(f"alert/{alert}") != told:
+            self.alert(alert, detail)
+            self._say(Fault("uplink", detail))
+
+    def _clear(self, alert: str) -> None:
+        if self._board.standing(f"alert/{alert}") is not None:
+            self.alert(alert, None)
+
+
+def _within_limit(rows: Sequence[Row]) -> Sequence[Row]:
+    """As many of `rows` as one payload may carry, brackets and commas included."""
+    size = 1
+    for count, row in enumerate(rows):
+        size += len(row.body) + 1
+        if size > wire.BATCH_MAX_BYTES:
+            return rows[:count]
+    return rows
