@@ -181,7 +181,7 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class _TrustedKey(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A key: `kid` in base64, and a JWK or a certificate (base64 of DER); other people's lists say more than that."""
+    """A key: `kid` in base64, and a JWK or a certificate (base64 of DER); other people's lists say more."""
 
     kid: str
     jwk: dict[str, Any] | None = None
