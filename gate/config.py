@@ -77,8 +77,8 @@ class Admission(Section, frozen=True, kw_only=True):
 
     accept: tuple[Literal["signed", "listed"], ...] = ("signed", "listed")
     """Which proofs open this gate."""
-    signed_must_be_listed: bool = True
-    """Whether a signed pass must also stand in the roster."""
+    signed_must_be_listed: bool | None = None
+    """Whether a signed pass must also stand in the roster; left out: at a workplace, yes."""
     attempts_max: Annotated[int, Meta(ge=1, le=100)] = 5
     """Wrong number codes before the keypad locks."""
     lockout_s: Seconds = 30.0

@@ -3,8 +3,8 @@
     stimulus -> understand (a scan: admit) -> portal.on -> carry_out -> records, barrier, lamps, feed
 
 One thread runs this, and it alone decides and drives outputs. Law 1 is here: a grant is written before the
-barrier moves, for at most `write_max_s`, and is taken back as STORE_SLOW when the ledger is late; a way out is
-actuated first and waits for nothing.
+barrier moves, for at most `write_max_s`, and is taken back as STORE_SLOW when the ledger is late; a way out
+leaves a note that survives a crash, and waits for nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class Controller:
         self.patience = patience
         self.each_turn = tuple(each_turn)
         self.stopping = False
+
+    def begin(self, now: Now) -> None:
+        """Bring lane and outputs to rest, in the mode that the portal was made with."""
+        self.lane, effects = portal.begin(self.lane, now)
+        self.carry_out(effects, now)
 
     def run(self, inbox: Inbox) -> None:
         """Turn until somebody sets `stopping`; raises StoreError when the ledger can keep no promise."""
@@ -101,14 +106,12 @@ class Controller:
                 case Record(kind=kind, data=data):
                     rows.append(effect)
                     self.feed.live(kind.value, data)
-                case model.Release(must_record=True):
-                    if not self.write(rows, now):
-                        self.follow(portal.NotWritten(), now)
-                        return
-                    rows = []
-                    if not self.move(effect, now):
-                        break
                 case model.Release() | model.Hold() | model.Secure():
+                    if isinstance(effect, model.Release):
+                        if not self.keep(rows, effect, now):
+                            self.follow(portal.NotWritten(), now)
+                            return
+                        rows = []
                     if not self.move(effect, now):
                         break
                 case model.Show(signal=signal, decision=decision):
@@ -119,9 +122,11 @@ class Controller:
         if rows:
             self.ledger.append(rows, now)
 
-    def write(self, rows: Sequence[Record], now: Now) -> bool:
-        """Have a grant's rows written, or flushed where the site asks for that; tell the lane their number."""
-        ticket = self.ledger.append(rows, now)
+    def keep(self, rows: Sequence[Record], release: model.Release, now: Now) -> bool:
+        """Law 1: a way out is noted at once and waits for nothing; a grant waits until it is written, or flushed."""
+        ticket = self.ledger.append(rows, now, way_out=not release.must_record)
+        if not release.must_record:
+            return True
         if not ticket.wait(self.patience.write_max_s):
             return False
         limit_s = self.patience.flush_max_s

@@ -30,7 +30,7 @@ from gate.model import (
 from gate.portal_actions import NO_TIMERS, Actions, Pending, Portal, Timing
 from gate.portal_table import AT_REST, TRANSITIONS, Input, State
 
-__all__ = ["NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written", "on"]
+__all__ = ["NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written", "begin", "on"]
 
 OPENING = frozenset({"passage", "door"})
 """The contacts that say that somebody is in the lane, or that the door is open."""
@@ -67,6 +67,13 @@ def on(portal: Portal, fact: Fact, now: Now) -> tuple[Portal, list[Effect]]:
     for happened in lane.classify(fact):
         lane.step(happened)
     lane.serve_pending()
+    return lane.portal, lane.effects
+
+
+def begin(portal: Portal, now: Now) -> tuple[Portal, list[Effect]]:
+    """Come to rest as the portal's mode says: what a gate does first."""
+    lane = _Lane(portal, now)
+    lane.rest()
     return lane.portal, lane.effects
 
 

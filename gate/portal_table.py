@@ -95,7 +95,7 @@ def ignored(state: State, *inputs: Input) -> dict[Input, Row]:
 S, On, Do = State, Input, Action
 GRANT = (Do.RECORD_GRANT, Do.RELEASE, Do.SHOW_GRANT)
 DENY = (Do.RECORD_DENY, Do.SHOW_DENY)
-EXIT_NOW = (Do.RELEASE_REX, Do.RECORD_REX)
+EXIT_NOW = (Do.RECORD_REX, Do.RELEASE_REX)
 
 TRANSITIONS: dict[State, dict[Input, Row]] = {
     S.CLOSED: {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,8 +25,8 @@ class Ticket(Protocol):
 class Store(Protocol):
     """The ledger as the core sees it; only `Ticket.wait` and `flushed` may take time, and only as long as told."""
 
-    def append(self, records: Sequence[Record], now: Now) -> Ticket:
-        """Hand rows to the writer; never blocks."""
+    def append(self, records: Sequence[Record], now: Now, *, way_out: bool = False) -> Ticket:
+        """Hand rows to the writer; never blocks. A way out is noted at once where a crash cannot reach it."""
         ...
 
     def flushed(self, seq: int, timeout_s: float) -> bool:
@@ -41,7 +41,7 @@ class Store(Protocol):
 class Feed(Protocol):
     """What operators hear at once; both calls only enqueue."""
 
-    def live(self, kind: str, data: Mapping[str, Any]) -> None:
+    def live(self, kind: str, event: dict[str, Any]) -> None:
         """A copy of an event, before it is durable."""
         ...
 
@@ -53,7 +53,7 @@ class Feed(Protocol):
 class NoFeed:
     """The feed of a gate with no broker."""
 
-    def live(self, kind: str, data: Mapping[str, Any]) -> None:
+    def live(self, kind: str, event: dict[str, Any]) -> None:
         """Nobody listens."""
 
     def alert(self, id: str, detail: str | None) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from ruamel.yaml import YAML
@@ -63,6 +63,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     must_fail: bool = False
     start: datetime = SHIFT_START
     area: str = "xuong-a"
+    kind: Literal["workplace", "checkpoint", "shop"] = "workplace"
     contacts: tuple[str, ...] = ("passage",)
     portal: dict[str, Any] = {}
     admission: dict[str, Any] = {}

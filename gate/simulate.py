@@ -6,11 +6,11 @@ Ledger, barrier, lamps and feed are one object here, which writes down in order 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,8 +63,8 @@ class Simulation:
         self.waiting: list[model.Stimulus] = []
         portal_settings = msgspec.convert(scenario.portal, config.Portal)
         admission = msgspec.convert(scenario.admission, config.Admission)
-        zone = ZoneInfo("Asia/Ho_Chi_Minh")
-        view = view_of(admission, scenario.area, zone, guessable=frozenset({"keys"}))
+        site = config.Site(id="simulation", area=scenario.area, kind=scenario.kind, token_key_file=Path("none"))
+        view = view_of(admission, site, guessable=frozenset({"keys"}))
         self.controller = Controller(
             clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
             lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
@@ -205,7 +205,7 @@ class Simulation:
     def say(self, text: str) -> None:
         self.lines.append(f"    > {text}")
 
-    def append(self, records: Sequence[Record], now: Now) -> Simulation:
+    def append(self, records: Sequence[Record], now: Now, *, way_out: bool = False) -> Simulation:
         for record in records:
             self.seq += 1
             reason = record.data.get("reason", "") if record.kind is model.EventKind.ACCESS_DENIED else ""
@@ -248,7 +248,7 @@ class Simulation:
     def show(self, signal: Signal, decision: model.Decision | None = None) -> None:
         self.say(f"show {signal.value}")
 
-    def live(self, kind: str, data: Mapping[str, Any]) -> None:
+    def live(self, kind: str, event: dict[str, Any]) -> None:
         pass
 
     def alert(self, id: str, detail: str | None) -> None:

@@ -1,0 +1,226 @@
+"""The composition root: makes every part from the config, starts them, runs the loop, stops them in reverse.
+
+Outputs are safe before anything slow is touched; readers start last, when a scan can be decided and kept. Each
+`start_*` leaves its stop on one ExitStack, so the stop order mirrors the start order.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import gate
+from gate import config, drivers, wire
+from gate.clock import BUILD_FLOOR, Clock, SystemClock
+from gate.controller import Controller
+from gate.documents import DocumentWatcher, load_documents
+from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
+from gate.drivers.pins import open_factory
+from gate.errors import DocumentError
+from gate.inbox import Inbox
+from gate.lane_settings import lane_of, view_of
+from gate.ledger import Ledger
+from gate.model import (
+    Contact,
+    Direction,
+    Documents,
+    EventKind,
+    Fault,
+    Mode,
+    Now,
+    ReaderState,
+    Record,
+    Scan,
+    Tick,
+)
+from gate.portal import OPENING, Portal
+from gate.ports import NoFeed, Patience
+from gate.reporter import CLOCK_FLOOR, Reporter, read_floor
+from gate.token_key import read_token_key
+from gate.uplink import Uplink
+from gate.view import NO_DOCUMENTS, DocumentSet, View
+from gate.watchdog import Watchdog, notify, watchdog_interval_s
+
+GUESSABLE = frozenset({"keypad"})
+"""Drivers at which a person can try codes one after another."""
+
+
+def run(settings: config.Config) -> None:
+    """Be this gate until SIGTERM or SIGINT.
+
+    Raises:
+        GateError: a part cannot start, or the ledger can no longer keep its promise; outputs are safe by then.
+    """
+    with ExitStack() as stack:
+        Daemon(settings, stack).run()
+
+
+class Daemon:
+    """One gate with all its parts."""
+
+    def __init__(self, settings: config.Config, stack: ExitStack) -> None:
+        self.settings = settings
+        self.stack = stack
+        self.inbox = Inbox()
+        self.zone = ZoneInfo(settings.site.time_zone)
+        self.token_key = read_token_key(settings.site.token_key_file)
+        self.readers_there: dict[str, bool] = {}
+        self.controller: Controller
+
+    def run(self) -> None:
+        """Start everything in order, then turn the loop until told to stop."""
+        barrier, indicators = self.start_outputs()
+        ledger = self.start_ledger()
+        clock = SystemClock(read_floor(ledger.recall(CLOCK_FLOOR)) or BUILD_FLOOR)
+        watcher = DocumentWatcher(self.settings.state_dir, self.token_key, self.inbox.put)
+        documents = self.documents_in_force()
+        uplink = self.start_uplink(ledger, clock)
+        readers = [self.make_reader(each) for each in self.settings.readers]
+        watchdog = Watchdog(
+            {reader.name: reader.alive_mono for reader in readers} | {"documents": watcher.alive_mono},
+            watchdog_interval_s(),
+        )
+        reporter = Reporter(
+            lane=lambda: self.controller.lane, ledger=ledger, voice=uplink, inbox=self.inbox,
+            readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(),
+        )
+        mode = Mode((ledger.recall("mode") or b"normal").decode())
+        self.controller = Controller(
+            clock=clock, view=replace(self.view(), documents=documents, mode=mode), lane=self.lane(mode),
+            ledger=ledger, barrier=barrier, indicators=indicators, feed=uplink or NoFeed(),
+            patience=self.patience(), each_turn=(watchdog.pet, reporter.report),
+        )
+        self.say_started(ledger, documents, uplink, clock.now())
+        self.start_inputs(readers, watcher)
+        with self.stop_on_signals():
+            notify("READY=1")
+            self.controller.run(self.inbox)
+        notify("STOPPING=1")
+        reporter.keep_floor(clock.now())
+        ledger.append([Record(EventKind.GATE_STOPPED)], clock.now())
+
+    # --- the parts, in the order in which they start ---
+
+    def start_outputs(self) -> tuple[Barrier, list[Indicator]]:
+        """Barrier and lamps: safe from here on."""
+        self.pins = open_factory(self.settings.pins)
+        self.stack.callback(self.pins.close)
+        device = self.settings.barrier
+        barrier: Barrier = drivers.resolve(drivers.BARRIERS, device.driver)(device.settings, self.pins)
+        self.started(barrier)
+        indicators: list[Indicator] = [
+            drivers.resolve(drivers.INDICATORS, each.driver)(each.settings, self.pins)
+            for each in self.settings.indicators
+        ]
+        for indicator in indicators:
+            self.started(indicator)
+        return barrier, indicators
+
+    def started(self, part: Barrier | Indicator | Ledger | Uplink | DocumentWatcher) -> None:
+        """Start a part and leave its stop on the stack; a start that fails is stopped as well."""
+        self.stack.callback(part.stop)
+        part.start()
+
+    def start_ledger(self) -> Ledger:
+        """The memory of this gate."""
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        ledger = Ledger(
+            self.settings.state_dir / "ledger.db", site=self.settings.site.id, gate=self.settings.gate.id,
+            zone=self.zone, settings=self.settings.ledger, say=self.inbox.put,
+        )
+        self.started(ledger)
+        return ledger
+
+    def documents_in_force(self) -> DocumentSet:
+        """The stored set, not refreshed; when it is damaged nobody is listed until the next import."""
+        try:
+            return load_documents(self.settings.state_dir, self.token_key)
+        except DocumentError as error:
+            self.inbox.put(Documents(view=None, versions={}, problem=str(error)))
+            return NO_DOCUMENTS
+
+    def start_uplink(self, ledger: Ledger, clock: Clock) -> Uplink | None:
+        """The road to the broker, where there is one."""
+        if self.settings.mqtt is None:
+            return None
+        uplink = Uplink(
+            ledger, self.settings.mqtt, site=self.settings.site.id, gate=self.settings.gate.id,
+            keyring=lambda: self.controller.view.documents.keyring, clock=clock, say=self.inbox.put,
+        )
+        self.started(uplink)
+        return uplink
+
+    def make_reader(self, each: config.ReaderConfig) -> Reader:
+        """A reader, not yet started."""
+        self.readers_there[each.name] = True
+        driver = drivers.resolve(drivers.READERS, each.driver)
+        reader: Reader = driver(each.name, Direction(each.direction), each.settings)
+        return reader
+
+    def start_inputs(self, readers: Sequence[Reader], watcher: DocumentWatcher) -> None:
+        """Contacts, then documents, then readers: from here on stimuli come."""
+        for each in self.settings.contacts:
+            driver = drivers.resolve(drivers.CONTACTS, each.driver)
+            contact: ContactInput = driver(each.name, each.settings, self.pins)
+            self.stack.callback(contact.stop)
+            contact.start(self.hear_contact)
+        self.started(watcher)
+        for reader in readers:
+            self.stack.callback(reader.stop)
+            reader.start(self.hear_reader)
+
+    def hear_contact(self, said: Contact | Fault) -> None:
+        """Called on gpiozero's threads."""
+        self.inbox.put(said)
+
+    def hear_reader(self, said: Scan | ReaderState) -> None:
+        """Called on the readers' threads."""
+        if isinstance(said, ReaderState):
+            self.readers_there[said.reader] = said.present
+        self.inbox.put(said)
+
+    # --- what the core begins with ---
+
+    def view(self) -> View:
+        """What admission may look at, before any document."""
+        guessable = frozenset(
+            each.name for each in self.settings.readers if each.driver in GUESSABLE and each.direction == "entry")
+        return view_of(self.settings.admission, self.settings.site, guessable)
+
+    def lane(self, mode: Mode) -> Portal:
+        """A lane at rest in the mode that was in force when the gate stopped."""
+        sensor = any(each.name in OPENING for each in self.settings.contacts)
+        return lane_of(self.settings.portal, self.settings.ledger.flush_max_ms / 1000, sensor, mode)
+
+    def patience(self) -> Patience:
+        """How long a grant waits for its record."""
+        ledger = self.settings.ledger
+        return Patience(ledger.write_max_ms / 1000,
+                        ledger.flush_max_ms / 1000 if ledger.durability == "after_flush" else None)
+
+    def say_started(self, ledger: Ledger, documents: DocumentSet, uplink: Uplink | None, now: Now) -> None:
+        """Record the start, show the lane at rest, and tell operators what runs here."""
+        self.controller.carry_out([Record(EventKind.GATE_STARTED, {
+            "version": gate.__version__, "unclean": ledger.was_unclean, "documents": dict(documents.versions),
+        })], now)
+        self.controller.begin(now)
+        if uplink is not None:
+            uplink.info(wire.Info(version=gate.__version__, documents=dict(documents.versions),
+                                  readers={each.name: each.driver for each in self.settings.readers}))
+
+    @contextmanager
+    def stop_on_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT end the loop after the turn it is in."""
+        def stop(*_: object) -> None:
+            self.controller.stopping = True
+            self.inbox.put(Tick())
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,20 @@
+"""`gate run --config FILE`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Be this gate until SIGTERM or SIGINT."""
+    from gate import app
+    from gate.yaml_config import load
+
+    app.run(load(args.config))
+    return 0
