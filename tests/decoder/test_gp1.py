@@ -182,7 +182,7 @@ public = cwt.COSEKey.from_pem(given["public"], kid=bytes.fromhex(given["kid"]), 
 private = cwt.COSEKey.from_pem(given["private"], kid=bytes.fromhex(given["kid"]), alg="EdDSA")
 codec = cwt.CWT.new()
 read = codec.decode(bytes.fromhex(given["signed"]), public)
-again = codec.encode_and_sign(read, private)
+again = codec.encode_and_sign(dict(read), private)
 json.dump({"claims": {k: v.hex() if isinstance(v, bytes) else v for k, v in read.items()}, "again": again.hex()},
           sys.stdout)
 """
