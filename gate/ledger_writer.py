@@ -1,0 +1,211 @@
+"""The writer: one thread that commits whatever has gathered as one transaction, and gives way in order (law 9)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+from gate.exit_journal import ExitJournal
+from gate.ledger_db import is_disk_full
+from gate.ledger_denials import HeldDenials
+from gate.ledger_file import Batch, Entry, LedgerFile
+from gate.model import EventKind
+
+QUEUE_MAX_ITEMS = 10_000
+"""Items that may wait for a stalled disk; denials are refused from half of that."""
+BATCH_MAX_EVENTS = 1024
+CARRY_MAX_EVENTS = 1000
+"""Events of things that happened, kept in memory while the disk is full."""
+COALESCE_AT = 0.8
+"""The share of the ring, not yet acknowledged, from which denials are counted together."""
+HOLD_S = 1.0
+"""How long held denials, or events that found the disk full, wait when nothing new comes."""
+
+
+class Ticket:
+    """The receipt for what was appended together."""
+
+    __slots__ = ("_done", "failed", "last_seq")
+
+    def __init__(self) -> None:
+        self._done = Event()
+        self.failed = False
+        """Whether it will not be written; then nothing that depends on it may be done."""
+        self.last_seq = 0
+        """The highest seq once it is written. Denials that are held back or refused do not hold up their ticket."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is written, after at most `timeout_s`."""
+        return self._done.wait(timeout_s) and not self.failed
+
+    def complete(self, last_seq: int) -> None:
+        self.last_seq = last_seq
+        self._done.set()
+
+    def fail(self) -> None:
+        self.failed = True
+        self._done.set()
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """What one call handed over; it is written in one transaction."""
+
+    entries: list[Entry] = field(default_factory=list)
+    state: Mapping[str, bytes] = field(default_factory=dict)
+    acked_seq: int = 0
+    slot: int | None = None
+    """Where the journal of exits holds it until it is written."""
+    way_out: bool = False
+    ticket: Ticket = field(default_factory=Ticket)
+
+
+_STOP, _RESTART_WAL = Item(), Item()
+
+
+class Writer:
+    """The only user of the ledger's file for writing, from `start` to `stop`."""
+
+    def __init__(
+        self, file: LedgerFile, journal: ExitJournal, *, on_written: Callable[[int, int], None],
+        on_problem: Callable[[str, Exception | None], None],
+    ) -> None:
+        """`on_written` takes the last seq and the bytes of the bodies; `on_problem` what, and a final error."""
+        self._file, self._journal = file, journal
+        self._on_written, self._on_problem = on_written, on_problem
+        self._queue: SimpleQueue[Item] = SimpleQueue()
+        self._denials = HeldDenials()
+        self._carried: list[Item] = []
+        self._overflowed = 0  # counted by the caller's thread, the next two by the writer's
+        self._refused = 0
+        self._refused_told = 0
+        self._disk_full = False
+        self.broken = False
+        """Set when no promise can be kept any more: nothing is written from then on."""
+        self._batch_max = max(1, min(BATCH_MAX_EVENTS, file.ring_events // 4))
+        self._thread = Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Hand an item over; its ticket fails at once when too much is waiting. Never blocks."""
+        only_denials = all(entry.record.kind is EventKind.ACCESS_DENIED for entry in item.entries)
+        if self.broken or self._queue.qsize() >= QUEUE_MAX_ITEMS // (2 if item.entries and only_denials else 1):
+            self._overflowed += len(item.entries)
+            item.ticket.fail()
+        else:
+            self._queue.put(item)
+
+    def restart_wal(self) -> None:
+        """Begin the WAL anew when nothing else is to do."""
+        self._queue.put(_RESTART_WAL)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is left and end; False when the disk does not let it within `timeout_s`."""
+        self._queue.put(_STOP)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            items = self._gather()
+            stopping = bool(items) and items[-1] is _STOP
+            try:
+                if not self.broken:
+                    self._commit(items, stopping)
+            except sqlite3.Error as error:
+                if is_disk_full(error):
+                    self._carry_over(items)
+                else:
+                    self.broken = True
+                    self._on_problem("the ledger cannot be written", error)
+            if self.broken:
+                for item in items:
+                    item.ticket.fail()
+
+    def _gather(self) -> list[Item]:
+        """Whatever has come in, with what was carried over and denials whose time has come, as one batch."""
+        items, self._carried = self._carried, []
+        events = sum(len(item.entries) for item in items)
+        try:
+            items.append(self._queue.get(timeout=HOLD_S if items or self._denials else None))
+            while items[-1] is not _STOP and events < self._batch_max:
+                items.append(self._queue.get_nowait())
+                events += len(items[-1].entries)
+        except Empty:
+            pass
+        return items
+
+    def _commit(self, items: list[Item], stopping: bool) -> None:
+        self._sift(items, stopping)
+        refused = self._refused + self._overflowed
+        state: dict[str, bytes] = {}
+        for item in items:
+            state.update(item.state)
+        body_bytes = self._file.write(Batch(
+            entries=[entry for item in items for entry in item.entries],
+            acked_seq=max((item.acked_seq for item in items), default=0),
+            state=state, refused=refused - self._refused_told, clean=stopping,
+        ))
+        self._refused_told, self._disk_full = refused, False
+        seq = self._file.span.last_seq
+        for item in items:
+            item.ticket.complete(seq)
+            if item.slot is not None:
+                self._journal.clear(item.slot)
+        if body_bytes:
+            self._on_written(seq, body_bytes)
+        elif _RESTART_WAL in items:
+            self._file.restart_wal()
+
+    def _sift(self, items: list[Item], stopping: bool) -> None:
+        """While the ring fills, take denials out of `items`: held to be counted together, or refused.
+
+        Those whose second is over go in, before everything else.
+        """
+        newest = max((entry.now.utc for item in items for entry in item.entries), default=None)
+        crowded = not stopping and self._file.span.unacked >= COALESCE_AT * self._file.ring_events
+        if crowded:
+            for item in items:
+                for entry in item.entries:
+                    if entry.record.kind is EventKind.ACCESS_DENIED:
+                        self._hold_or_refuse(entry)
+                item.entries = [entry for entry in item.entries if entry.record.kind is not EventKind.ACCESS_DENIED]
+        if due := self._denials.take(newest if crowded else None):
+            items.insert(0, Item(due))
+
+    def _hold_or_refuse(self, entry: Entry) -> None:
+        if self._file.is_full():
+            self._refused += 1
+        else:
+            self._denials.add(entry)
+
+    def _carry_over(self, items: list[Item]) -> None:
+        """The disk is full and nothing was written: keep what happened, fail what may still be refused.
+
+        A grant whose ticket fails never opens, so it did not happen; denials are counted and given up.
+        """
+        for item in items:
+            item.ticket.fail()
+            if not item.way_out:
+                self._refused += sum(entry.record.kind is EventKind.ACCESS_DENIED for entry in item.entries)
+                item.entries = [entry for entry in item.entries if entry.record.kind not in _MAY_FAIL]
+        self._carried = [item for item in items if item.entries or item.state or item.acked_seq]
+        surplus = sum(len(item.entries) for item in self._carried) - CARRY_MAX_EVENTS
+        while surplus > 0:
+            lost = self._carried.pop(0)
+            surplus -= len(lost.entries)
+            self._refused += len(lost.entries)
+            if lost.slot is not None:
+                self._journal.clear(lost.slot)
+        if not self._disk_full:
+            self._disk_full = True
+            self._on_problem("the disk is full: nobody is let in until there is room; free some space", None)
+
+
+_MAY_FAIL = frozenset({EventKind.ACCESS_DENIED, EventKind.ACCESS_GRANTED})
