@@ -104,6 +104,8 @@ def import_documents(source: Path, state_dir: Path, root_file: Path, token_key: 
             if isinstance(error, DocumentError | StoreError):
                 raise
             raise StoreError(f"documents: {error}; the set in force stays") from error
+        finally:
+            shutil.rmtree(folder / "staging", ignore_errors=True)
         (folder / "refused.json").unlink(missing_ok=True)
         return imported
 

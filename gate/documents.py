@@ -28,6 +28,8 @@ from gate.trust import keyring_from_json, revocations_from_json
 from gate.view import NO_DOCUMENTS, DocumentSet
 
 ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
+READERS = {ISSUERS: keyring_from_json, REVOCATIONS: revocations_from_json, SCHEDULES: schedules_from_json}
+"""What reads each JSON document; the roster is `gate.roster_file`'s."""
 NOTE_MAX_BYTES = 16_384
 
 

@@ -1,0 +1,111 @@
+"""`gate documents import DIR` and `gate documents status`: what this gate believes, and how it comes to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gate.errors import DocumentError, UsageError
+
+if TYPE_CHECKING:
+    from gate.documents import SetNote
+
+HELP = "import a signed set of documents, or show what is in force"
+SCHEMA = "gate.documents/1"
+YES, NO = 0, 1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the two sub-commands."""
+    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    importing = commands.add_parser(
+        "import", help="verify a published folder and put it in force",
+        description="Verify a published folder and put it in force. Exit code 1: refused; what was in force stays.",
+    )
+    importing.add_argument("source", type=Path, metavar="DIR", help="the folder that holds metadata/ and targets/")
+    importing.add_argument("--root", type=Path, metavar="FILE", help="where trust begins (with --state)")
+    importing.add_argument("--token-key", type=Path, metavar="FILE", help="the site's token key (with --state)")
+    status = commands.add_parser(
+        "status", help="what is in force, and what was refused",
+        description="What is in force, and what was refused. Exit code 1: nothing, or the last import was refused.",
+    )
+    for sub in (importing, status):
+        gate = sub.add_mutually_exclusive_group(required=True)
+        gate.add_argument("--config", type=Path, metavar="FILE", help="the gate's config")
+        gate.add_argument("--state", type=Path, metavar="DIR", help="the gate's state_dir, without a config")
+        sub.add_argument("--json", action="store_true", help=f"print one JSON object ({SCHEMA})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import or show."""
+    return _import(args) if args.what == "import" else _status(args)
+
+
+def _import(args: argparse.Namespace) -> int:
+    from gate.clock import SystemClock
+    from gate.document_import import import_documents
+    from gate.token_key import read_token_key
+
+    if args.config:
+        from gate.yaml_config import load
+
+        config = load(args.config)
+        state, root, token_key_file = config.state_dir, config.documents.root_file, config.site.token_key_file
+    elif args.root and args.token_key:
+        state, root, token_key_file = args.state, args.root, args.token_key
+    else:
+        raise UsageError("--state: needs --root FILE and --token-key FILE too; or give --config FILE")
+    try:
+        done = import_documents(args.source, state, root, read_token_key(token_key_file), SystemClock().now())
+    except DocumentError as error:
+        if args.json:
+            _print_json(imported=False, problem=str(error))
+        print(f"Từ chối / refused: {error}\nBộ tài liệu đang dùng được giữ nguyên / what was in force stays.",
+              file=sys.stderr)
+        return NO
+    if args.json:
+        _print_json(imported=True, changed=done.changed, **msgspec.to_builtins(done.note))
+    else:
+        print("Đã áp dụng / in force:" if done.changed else "Đã áp dụng từ trước / in force already:")
+        _show(done.note)
+    return YES
+
+
+def _status(args: argparse.Namespace) -> int:
+    from gate.documents import read_refusal, read_set_note, set_in_force
+
+    if args.config:
+        from gate.yaml_config import load
+
+        state = load(args.config).state_dir
+    else:
+        state = args.state
+    folder, refusal = set_in_force(state), read_refusal(state)
+    note = read_set_note(folder) if folder else None
+    if args.json:
+        _print_json(in_force=msgspec.to_builtins(note), refused=msgspec.to_builtins(refusal))
+    else:
+        print("Đang áp dụng / in force:" if note else "Chưa có tài liệu nào / nothing is in force yet")
+        if note:
+            _show(note)
+        if refusal:
+            print(f"Lần nhập gần nhất bị từ chối / the last import was refused, {refusal.at:%Y-%m-%d %H:%M:%SZ}:\n"
+                  f"  {refusal.problem}")
+    return YES if note and not refusal else NO
+
+
+def _show(note: SetNote) -> None:
+    versions = ", ".join(f"{role} {version}" for role, version in note.versions.items())
+    print(f"  {versions}\n  công bố / published {note.published_at.astimezone():%Y-%m-%d %H:%M %Z}\n"
+          f"  nhập được đến / may be imported until {note.expires_at.astimezone():%Y-%m-%d %H:%M %Z}")
+    for name, sha256 in note.targets.items():
+        print(f"  {name:<17} {sha256[:16]}…")
+
+
+def _print_json(**fields: Any) -> None:
+    # A set's own schema name would hide that of this answer.
+    print(msgspec.json.encode({**fields, "schema": SCHEMA}).decode())
