@@ -108,7 +108,7 @@ def test_pin_that_does_not_move_raises_and_leaves_the_barrier_secured(barrier_of
     assert levels(27) == [False, True]
 
 
-def test_pin_that_does_not_lock_is_said_to_be_released_and_tried_until_it_locks(barrier_of, pins, levels, eventually):
+def test_pin_that_does_not_lock_counts_as_released_and_is_tried_until_it_locks(barrier_of, pins, levels, eventually):
     barrier = barrier_of()
     barrier.release(Direction.ENTRY, LONG_S)
     pins.pin("GPIO17").broken = False
