@@ -1,0 +1,172 @@
+"""The lane's tables: total, and safe in every state, by walking all of them and by random walks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate import portal
+from gate.clock import SHIFT_START
+from gate.model import (
+    Contact,
+    Decision,
+    Direction,
+    Effect,
+    Flushed,
+    Hold,
+    Mode,
+    Now,
+    Reason,
+    Record,
+    Release,
+    Secure,
+    SetMode,
+    Show,
+    Tick,
+)
+from gate.portal import NotMoved, NotWritten, Portal, State, Timing, Written
+from gate.portal_table import AT_REST, TRANSITIONS, Action, Input
+
+STATES = [state for state in State if state is not State.REST]
+
+
+def at(mono: float) -> Now:
+    return Now(SHIFT_START, mono)
+
+
+def decision(direction: Direction = Direction.ENTRY, granted: bool = True, holder: str = "an") -> Decision:
+    reason = Reason.GRANTED if granted else Reason.UNKNOWN_CREDENTIAL
+    return Decision(granted, reason, direction, "in", holder=holder)
+
+
+def kinds(effects: list[Effect], kind: type) -> list[Effect]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def test_the_table_is_total() -> None:
+    assert set(TRANSITIONS) == set(STATES)
+    for state in STATES:
+        assert set(TRANSITIONS[state]) == set(Input), state
+    used = {action for rows in TRANSITIONS.values() for row in rows.values() for action in row.actions}
+    used |= {action for actions in AT_REST.values() for action in actions}
+    assert used == set(Action), "an action that no row uses is dead"
+
+
+@pytest.mark.parametrize(("state", "happened"), list(product(STATES, Input)))
+def test_only_the_grant_of_an_entry_waits_for_its_record_and_every_release_of_one_does(
+    state: State, happened: Input,
+) -> None:
+    row = TRANSITIONS[state][happened]
+    if Action.RELEASE in row.actions:
+        assert row.actions.index(Action.RECORD_GRANT) < row.actions.index(Action.RELEASE)
+        assert happened in (Input.GRANT_ENTRY, Input.GRANT_EXIT)
+    if Action.RELEASE_REX in row.actions:
+        assert happened is Input.REX, "nothing but the button releases as a request to exit"
+
+
+FACTS = [
+    decision(), decision(Direction.EXIT), decision(granted=False), Tick(), NotWritten(), NotMoved("pin"),
+    Written(7), Flushed(7), Contact("rex", True), Contact("passage", True), Contact("passage", False),
+    Contact("door", True), Contact("door", False), *(SetMode(mode, "operator", "test") for mode in Mode),
+]
+
+
+@pytest.mark.parametrize(("state", "mode"), [
+    (state, mode) for state, mode in product(STATES, Mode) if (state is State.FREE) == (mode is Mode.FREE)])
+@pytest.mark.parametrize(("is_open", "fact"), list(product((False, True), FACTS)))
+def test_nothing_relocks_while_the_emergency_input_is_active(
+    state: State, mode: Mode, is_open: bool, fact: portal.Fact,
+) -> None:
+    lane = Portal(mode=mode, state=state, open=frozenset({"door"} if is_open else ()))
+    lane, _ = portal.on(lane, Contact("emergency", True), at(0))
+    assert lane.state is State.FREE
+    lane, effects = portal.on(lane, fact, at(100))
+    assert lane.state is State.FREE
+    assert not kinds(effects, Secure)
+
+
+@pytest.mark.parametrize(("mode", "emergency"), list(product(Mode, (False, True))))
+def test_a_way_out_is_released_from_every_state_at_rest(mode: Mode, emergency: bool) -> None:
+    lane, _ = portal.begin(Portal(mode=mode, emergency=emergency), at(0))
+    after, effects = portal.on(lane, decision(Direction.EXIT), at(1))
+    if lane.wish is Mode.FREE:
+        assert after.state is State.FREE
+        return
+    (release,) = kinds(effects, Release)
+    assert release == Release(Direction.EXIT, 0.6, must_record=False)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_request_to_exit_never_changes_mode_or_who_may_enter(state: State) -> None:
+    before = Portal(state=state, mode=Mode.LOCKDOWN if state is State.LOCKED_DOWN else Mode.NORMAL)
+    after, _ = portal.on(before, Contact("rex", True), at(1))
+    assert (after.mode, after.emergency, after.pending) == (before.mode, before.emergency, before.pending)
+
+
+def test_a_grant_is_recorded_before_it_releases() -> None:
+    _, effects = portal.on(Portal(), decision(), at(0))
+    assert [type(effect) for effect in effects] == [Record, Release, Show]
+
+
+def test_an_unwritten_grant_secures_and_denies() -> None:
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    lane, effects = portal.on(lane, NotWritten(), at(0.3))
+    assert lane.state is State.CLOSED
+    assert kinds(effects, Secure)
+    assert [effect.data["reason"] for effect in kinds(effects, Record)] == ["STORE_SLOW"]
+
+
+def test_a_flush_in_time_leaves_the_grant_alone() -> None:
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    lane, _ = portal.on(lane, Written(7), at(0))
+    lane, _ = portal.on(lane, Flushed(7), at(0.1))
+    lane, effects = portal.on(lane, Tick(), at(2.5))
+    assert lane.state is State.RELEASED
+    assert effects == []
+
+
+def test_an_earlier_flush_is_not_mistaken_for_this_grants() -> None:
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    lane, _ = portal.on(lane, Written(7), at(0))
+    lane, _ = portal.on(lane, Flushed(6), at(0.1))
+    lane, _ = portal.on(lane, Tick(), at(2.5))
+    assert lane.state is State.CLOSED
+
+
+MOMENTS = st.lists(st.tuples(st.sampled_from([*FACTS, Contact("emergency", True), Contact("emergency", False)]),
+                             st.floats(0, 8)), max_size=60)
+
+
+@settings(max_examples=300, deadline=None)
+@given(MOMENTS, st.booleans())
+def test_a_random_life_keeps_the_lanes_promises(life: list[tuple[portal.Fact, float]], sensor: bool) -> None:
+    lane, _ = portal.begin(Portal(Timing(sensor=sensor)), at(0))
+    mono = 0.0
+    for fact, wait_s in life:
+        mono += wait_s
+        before = lane
+        lane, effects = portal.on(lane, fact, at(mono))
+        assert lane.state is not State.REST
+        assert len(lane.pending) <= lane.timing.pending_max
+        assert lane.deadline is None or lane.deadline >= mono, "what is due has been done"
+        assert (lane.state is State.FREE) == (lane.wish is Mode.FREE)
+        for index, effect in enumerate(effects):
+            if isinstance(effect, Release) and effect.must_record:
+                assert any(isinstance(each, Record) and each.kind == "AccessGranted" for each in effects[:index])
+            if isinstance(effect, Release) and effect.direction is Direction.ENTRY:
+                assert lane.wish is not Mode.LOCKDOWN or before.wish is not Mode.LOCKDOWN
+        if lane.wish is Mode.FREE and before.wish is Mode.FREE:
+            assert not kinds(effects, Secure)
+        if lane.state is State.FREE and before.state is not State.FREE:
+            assert kinds(effects, Hold)
+
+
+def test_a_portal_is_a_value() -> None:
+    lane = Portal()
+    portal.on(lane, decision(), at(0))
+    assert lane == Portal()
+    assert replace(lane, state=State.FREE).state is State.FREE
