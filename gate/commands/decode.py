@@ -39,7 +39,7 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
     id: str | int
     text: str | None = None
     image: str | None = None
-    at: _Moment | None = None
+    at: str | None = None
     trust: str | list[Any] | None = None
 
 
@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="FILE",
                         help='one JSON object a line, {"id", "text" or "image", "at", "trust"}; - is stdin')
     parser.add_argument("--trust", metavar="FILE",
-                        help='keys to believe: a JSON list of {"kid", "certificate" or "jwk", "country"}')
+                        help='keys to believe instead: a JSON list of {"kid", "certificate" or "jwk", "country"}')
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="ask the documents of this gate too: its issuers, who is listed, what is revoked")
     parser.add_argument("--at", metavar="MOMENT", help="judge as of this moment (RFC 3339) instead of now")
     parser.add_argument("--raw", action="store_true", help="put the payload itself into the answer")
 
@@ -58,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the answers; 1 when any of them is a no, but 0 after a batch, whose answers speak for themselves."""
     if bool(args.codes) is bool(args.batch):
         raise UsageError("give either codes (texts or image files) or --batch FILE")
-    documents = DocumentSet(keyring=_keyring(args.trust)) if args.trust else NO_DOCUMENTS
+    documents = _documents_of(args.config) if args.config else NO_DOCUMENTS
+    if args.trust:
+        documents = replace(documents, keyring=_keyring(args.trust))
     at = _moment(args.at) if args.at else datetime.now(UTC)
     if args.batch:
         with nullcontext(sys.stdin.buffer) if args.batch == "-" else _open(args.batch) as lines:
@@ -111,7 +115,7 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
             if (item.text is None) is (item.image is None):
                 raise UsageError("give either a text or an image")
             believed = documents if item.trust is None else replace(documents, keyring=_item_keyring(item.trust))
-            moment = item.at or at
+            moment = _moment(item.at) if item.at else at
             if item.image is not None:
                 yield from _inspect_image(name, item.image, moment, believed)
             else:
@@ -121,6 +125,15 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
             print(f"gate decode: line {number}: {error}", file=sys.stderr)
             yield name, 0, None, Finding(reason=Reason.MALFORMED)
     print(f"gate decode: {number} lines, done", file=sys.stderr)
+
+
+def _documents_of(config_file: Path) -> DocumentSet:
+    from gate.documents import load_documents
+    from gate.token_key import read_token_key
+    from gate.yaml_config import load
+
+    config = load(config_file)
+    return load_documents(config.state_dir, read_token_key(config.site.token_key_file))
 
 
 @lru_cache(maxsize=64)
@@ -151,7 +164,7 @@ def _moment(text: str) -> datetime:
     try:
         return msgspec.convert(text, _Moment)
     except msgspec.ValidationError as error:
-        raise UsageError(f"--at {text}: give a moment with its offset, like 2026-11-23T06:55:00+07:00") from error
+        raise UsageError(f"at {text!r}: give a moment with its offset, like 2026-11-23T06:55:00+07:00") from error
 
 
 def _print(fields: dict[str, Any]) -> None:
