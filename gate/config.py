@@ -51,6 +51,8 @@ class Pins(Section, frozen=True, kw_only=True):
     """The library that moves the pins; `mock` moves none (simulation)."""
     chip: Annotated[int, Meta(ge=0, le=15)] | None = None
     """Which /dev/gpiochipN holds the header's lines; left out, the library knows."""
+    trace: Path | None = None
+    """With `mock`: a file that gets one line (seconds, pin, level) for each change of an output."""
 
 
 class Portal(Section, frozen=True, kw_only=True):

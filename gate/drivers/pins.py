@@ -38,7 +38,7 @@ def open_factory(pins: config.Pins) -> Factory:
             case "rpigpio":
                 return _open_rpigpio()
             case "mock":
-                return _open_mock()
+                return _open_mock(pins.trace)
     except ImportError as error:
         package = {"lgpio": "python3-lgpio", "rpigpio": "python3-rpi.gpio"}.get(pins.factory, "gpiozero")
         raise DeviceError(
@@ -121,9 +121,13 @@ def _open_rpigpio() -> Factory:
     return factory
 
 
-def _open_mock() -> Factory:
+def _open_mock(trace: Path | None) -> Factory:
     from gpiozero.pins.mock import MockFactory, MockPin  # noqa: PLC0415
 
+    if trace is not None:
+        from gate.drivers.pin_trace import tracing_factory  # noqa: PLC0415
+
+        return tracing_factory(trace)
     return MockFactory(pin_class=MockPin)
 
 
