@@ -1,4 +1,4 @@
-"""`gate decide CODE --config FILE`: what this gate would answer to a code now, and why; nothing moves, nothing is kept."""
+"""`gate decide CODE --config FILE`: what this gate would answer to a code, and why; nothing moves or is kept."""
 
 from __future__ import annotations
 
