@@ -18,7 +18,7 @@ def tracing_factory(path: Path) -> MockFactory:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    class TracedPin(MockPin):  # type: ignore[misc]  (gpiozero has no types)
+    class TracedPin(MockPin):  # type: ignore[misc]
         """A mock pin that says so before its output level changes."""
 
         def _change_state(self, value: int) -> bool:
