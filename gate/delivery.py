@@ -7,6 +7,8 @@ it is silent one batch at a time is offered again, at growing intervals: a broke
 
 from __future__ import annotations
 
+from gate.wire import Ack
+
 PATIENCE_S = 10.0
 PATIENCE_MAX_S = 300.0
 REWIND_MIN_S = 1.0
@@ -35,7 +37,7 @@ class Delivery:
         """A batch is on its way under the broker's message id `mid`."""
         self._under_way[mid] = (first_seq, last_seq)
         self.sent_seq = max(self.sent_seq, last_seq)
-        if self._waiting_mono is None:
+        if self._waiting_mono is None and last_seq > self.acked_seq:
             self._waiting_mono = mono
 
     def confirmed(self, mid: int) -> int | None:
@@ -67,11 +69,20 @@ class Delivery:
         self._patience_s = PATIENCE_S
         self._waiting_mono = mono if self.sent_seq > up_to_seq else None
 
-    def missed(self, after_seq: int, mono: float) -> None:
-        """The recorder lacks what comes after `after_seq`, though it may have been sent."""
-        if after_seq < self.sent_seq and mono - self._rewound_mono >= REWIND_MIN_S:
-            self.sent_seq = after_seq
-            self._rewound_mono = mono
+    def acknowledged(self, ack: Ack, oldest_seq: int | None, mono: float) -> bool:
+        """A recorder has a run of events: whether everything up to `ack.up_to_seq` may be forgotten.
+
+        `oldest_seq` is the oldest unacknowledged event that is held; what lies before it is gone for good, so a
+        run may begin anywhere up to it.
+        """
+        if ack.run_end_seq < self.acked_seq:  # an older database came back: what is still held, it gets
+            self._missed(ack.run_end_seq, mono)
+        elif oldest_seq is not None and ack.from_seq > oldest_seq:
+            self._missed(self.acked_seq, mono)
+        elif ack.up_to_seq > self.acked_seq:
+            self.delivered(ack.up_to_seq, mono)
+            return True
+        return False
 
     def overdue(self, mono: float) -> bool:
         """Whether to offer the first unacknowledged batch again now; asking starts the next, longer wait."""
@@ -88,6 +99,11 @@ class Delivery:
         self._confirmed_seq = self.sent_seq = self.acked_seq
         self._waiting_mono = None
         self._held_until_mono = float("-inf")
+
+    def _missed(self, after_seq: int, mono: float) -> None:
+        if after_seq < self.sent_seq and mono - self._rewound_mono >= REWIND_MIN_S:
+            self.sent_seq = after_seq
+            self._rewound_mono = mono
 
     def _grow_patience(self) -> float:
         patience_s, self._patience_s = self._patience_s, min(self._patience_s * 2, PATIENCE_MAX_S)

@@ -33,6 +33,7 @@ from gate.trust import Keyring
 STOP_S = 3.0
 """What a stop may take: the last status is worth a moment, not a wait."""
 TURN_S = 1.0
+BELL_S = 0.25
 
 
 class Row(Protocol):
@@ -96,7 +97,6 @@ class Uplink:
         self._messages = 0
         self._ack_topic = wire.down(site, gate, "ack")
         self._link = Link(settings, f"gate-{site}-{gate}", mono=self._mono, rng=self._rng, will=self._will)
-        self._delivery = Delivery(outbox.acked_seq)
         self._board = NoticeBoard()
         self._failure = ""
         self._stopping = threading.Event()
@@ -112,17 +112,18 @@ class Uplink:
         return self._link.up
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Begin to connect; the outbox is open by now."""
+        self._delivery = Delivery(self._outbox.acked_seq)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Send what is on the board, part from the broker in peace, and end; within about `STOP_S`."""
+        """Send what is on the board, part from the broker in peace, and end; a live broker gets about `STOP_S`."""
         self._stopping.set()
         self._link.wake()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(STOP_S + 2 * TURN_S)
+                thread.join(STOP_S + 2 * TURN_S)  # a name server that is silent may hold it longer: a daemon thread
 
     def status(self, status: wire.Status) -> None:
         """Publish `up/status`, retained."""
@@ -178,7 +179,7 @@ class Uplink:
     def _ring(self) -> None:
         seen_seq = 0
         while not self._stopping.is_set():
-            if self._outbox.wait_flushed(seen_seq, TURN_S):
+            if self._outbox.wait_flushed(seen_seq, BELL_S):
                 seen_seq = self._outbox.flushed_seq
                 self._link.wake()
 
@@ -230,7 +231,8 @@ class Uplink:
                 if safe_seq is not None:
                     self._clear("events-refused")
                     if self._settings.ack == "broker":
-                        self._forget(safe_seq)
+                        self._delivery.delivered(safe_seq, self._mono())
+                        self._outbox.delivered(self._outbox.epoch, self._delivery.acked_seq)
             case Arrived(topic=self._ack_topic, retained=False, payload=payload):
                 if self._settings.ack == "recorder":
                     self._hear_ack(payload)
@@ -272,38 +274,30 @@ class Uplink:
         except CodeError as error:
             self._raise("ack-refused", f"an acknowledgement was refused: {error}")
             return
-        if ack.epoch != self._outbox.epoch and (ack.site, ack.gate) == (self._site, self._gate):
+        if ack.epoch != self._outbox.epoch:
             return  # a recorder's word on the ledger that was here before: true, and of no use
         problem = self._problem_of(ack)
         if problem:
             self._raise("ack-refused", f"an acknowledgement was refused: {problem}")
             return
+        if ack.up_to_seq > self._delivery.acked_seq and self._outbox.hash_at(ack.up_to_seq) is None:
+            return  # a full ring let that event go meanwhile, so there is nothing to compare its word with
         self._clear("ack-refused")
-        mono, acked_seq = self._mono(), self._delivery.acked_seq
-        oldest = next(iter(self._outbox.rows_after(acked_seq, 1)), None)
-        if ack.up_to_seq < acked_seq:  # an older database came back: what we still have, it gets
-            self._delivery.missed(ack.up_to_seq, mono)
-        elif oldest is not None and ack.from_seq > oldest.seq:
-            self._delivery.missed(acked_seq, mono)
-        elif self._outbox.hash_at(ack.up_to_seq) is not None:
-            self._forget(ack.up_to_seq)
+        oldest = next((row.seq for row in self._outbox.rows_after(self._delivery.acked_seq, 1)), None)
+        if self._delivery.acknowledged(ack, oldest, self._mono()):
+            self._outbox.delivered(ack.epoch, ack.up_to_seq)
 
     def _problem_of(self, ack: wire.Ack) -> str:
-        """Why `ack` must not be heard, or nothing; a row that is gone proves nothing either way."""
+        """Why `ack` must not be heard, or nothing."""
         flushed_seq = self._outbox.flushed_seq
         if (ack.site, ack.gate) != (self._site, self._gate):
             return "it is another gate's"
-        if not 1 <= ack.from_seq <= ack.up_to_seq <= flushed_seq:
-            return f"it speaks of events {ack.from_seq} to {ack.up_to_seq}, and {flushed_seq} are flushed"
+        if not 1 <= ack.from_seq <= ack.up_to_seq <= ack.run_end_seq <= flushed_seq:
+            return f"it speaks of events {ack.from_seq} to {ack.run_end_seq}, and {flushed_seq} are flushed"
         ours = self._outbox.hash_at(ack.up_to_seq)
         if ours is not None and not hmac.compare_digest(ours.hex().encode(), ack.hash.encode()):
             return f"its chain differs from ours at event {ack.up_to_seq}: two histories share this gate's name"
         return ""
-
-    def _forget(self, up_to_seq: int) -> None:
-        if up_to_seq > self._delivery.acked_seq:
-            self._delivery.delivered(up_to_seq, self._mono())
-            self._outbox.delivered(self._outbox.epoch, up_to_seq)
 
     # --- complaints ---
 

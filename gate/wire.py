@@ -210,10 +210,11 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recorder vouches for: every event of this epoch from `from_seq` to `up_to_seq` is in its database.
+    """What a recorder vouches for: every event of this epoch from `from_seq` to `run_end_seq` is in its database.
 
-    `hash` is the chain's at `up_to_seq`, in hex. A run that begins later than the gate's oldest unacknowledged
-    event proves a loss on the way, and lets the gate forget nothing.
+    `hash` is the chain's at `up_to_seq`, in hex: an event of that run which came just now, so that the gate can
+    compare. A run that begins later than the gate's oldest unacknowledged event, or ends before what it was told
+    to forget, proves a loss: the gate forgets nothing and sends again.
     """
 
     site: str
@@ -222,6 +223,7 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_seq: int
     up_to_seq: int
     hash: str
+    run_end_seq: int
 
 
 class SignedAck(msgspec.Struct, frozen=True):

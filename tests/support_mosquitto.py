@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import socket
 import subprocess
@@ -34,12 +35,16 @@ class Mosquitto:
     added to its configuration.
     """
 
-    def __init__(self, folder: Path, *, users: Mapping[str, str] | None = None, acl: str = "", lines: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, users: Mapping[str, str] | None = None, acl: str = "", lines: str = "",
+    ) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
+        self._probes: list[Probe] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "mosquitto.conf"
-        text = f"listener {self.port} 127.0.0.1\nlog_dest stderr\nlog_type all\n{lines}\n"
+        # Started by root it would otherwise become a user who cannot read the test's folder.
+        text = f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\nlog_dest stderr\n{lines}\n"
         if "persistence" not in lines:
             text += "persistence false\n"
         if users is None:
@@ -58,7 +63,6 @@ class Mosquitto:
     def start(self) -> Mosquitto:
         """Start, and return once it listens."""
         assert PROGRAM is not None
-        # A broker that is started by root would otherwise become a user who cannot read the test's folder.
         self._process = subprocess.Popen([PROGRAM, "-c", str(self._config)], stderr=subprocess.PIPE, text=True)
         lines: list[str] = []
         assert self._process.stderr is not None
@@ -70,7 +74,9 @@ class Mosquitto:
         raise AssertionError("mosquitto did not start:\n" + "".join(lines))
 
     def stop(self, kill: bool = False) -> None:
-        """End it, in peace or by SIGKILL."""
+        """End it, in peace or by SIGKILL; its probes end with it."""
+        while self._probes:
+            self._probes.pop().close()
         if self._process is not None:
             (self._process.kill if kill else self._process.terminate)()
             self._process.wait(TIMEOUT_S)
@@ -82,7 +88,8 @@ class Mosquitto:
 
     def probe(self, *topics: str, username: str | None = None, password: str | None = None) -> Probe:
         """A client that has subscribed to `topics`."""
-        return Probe(self.port, topics, username, password)
+        self._probes.append(Probe(self.port, topics, username, password))
+        return self._probes[-1]
 
 
 class Probe:
@@ -97,7 +104,8 @@ class Probe:
             self._client.username_pw_set(username, password)
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: ready.set()
-        self._client.on_connect = lambda *_: self._client.subscribe([(t, 1) for t in topics]) if topics else ready.set()
+        wanted = [(topic, 1) for topic in topics]
+        self._client.on_connect = lambda *_: self._client.subscribe(wanted) if wanted else ready.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert ready.wait(TIMEOUT_S), "the probe could not subscribe"
@@ -124,4 +132,4 @@ class Probe:
         self._client.loop_stop()
 
 
-needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed (apt-get install mosquitto)")
+needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="no mosquitto here: apt-get install mosquitto")

@@ -34,7 +34,7 @@ TAILS = ("event", "status", "info", "state", "alert/+")
 log = logging.getLogger("gate.recorder")
 
 Touched = dict[tuple[int, int], tuple[KeptFeed, int]]
-"""Feed id and first seq of a run -> the feed, and a seq of that run: what has to be acknowledged."""
+"""Feed id and first seq of a run -> the feed, and the highest seq of that run that came now."""
 
 
 class Recorder:
@@ -118,10 +118,10 @@ class Recorder:
         try:
             with self._store.writing():
                 work(touched)
-                for kept, seq in touched.values():
+                for kept, seq in sorted(touched.values(), key=lambda touch: touch[1]):
                     first, last = kept.feed.run_of(seq)
-                    hash_ = self._store.hash_at(kept, last).hex()
-                    owed[kept.id, first] = wire.Ack(kept.site, kept.gate, kept.epoch, first, last, hash_)
+                    hash_ = self._store.hash_at(kept, seq).hex()
+                    owed[kept.id, first] = wire.Ack(kept.site, kept.gate, kept.epoch, first, seq, hash_, last)
         except OperationalError as error:
             log.error("the database refuses: %s; nothing was acknowledged, all of it will come again", error.orig)
             self._link.drop("the database refuses")
@@ -160,7 +160,8 @@ class Recorder:
             log.error("%s/%s: %s", site, gate, problem.detail)
             self._store.alert(site, gate, problem.kind, problem.detail, at=now, epoch=kept.epoch)
         for seq in placement.here:
-            touched[kept.id, kept.feed.run_of(seq)[0]] = (kept, seq)
+            run = kept.id, kept.feed.run_of(seq)[0]
+            touched[run] = (kept, max(seq, touched[run][1] if run in touched else 0))
 
     def _take_notice(self, site: str, gate: str, tail: str, message: Arrived) -> None:
         payload, at = message.payload, None if message.retained else self._clock.now().utc

@@ -1,0 +1,331 @@
+"""The uplink against a real mosquitto: order, reconnection, acknowledgements that must not be believed."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paho.mqtt.client import MQTTMessage
+from support_mosquitto import Mosquitto, needs_mosquitto
+from support_outbox import MemoryOutbox
+
+from gate import wire
+from gate.acks import sign_ack
+from gate.clock import SHIFT_START, SystemClock
+from gate.config import Mqtt
+from gate.model import Fault
+from gate.trust import Key, Keyring, kid_of
+from gate.uplink import Uplink
+
+pytestmark = needs_mosquitto
+
+SITE, GATE = "tan-thuan", "cong-a"
+EVENTS, ACK = wire.up(SITE, GATE, "event"), wire.down(SITE, GATE, "ack")
+RECORDER = Ed25519PrivateKey.generate()
+RECORDER_KID = kid_of(RECORDER.public_key())
+KEYRING = Keyring([Key(RECORDER_KID, RECORDER.public_key(), "kcn", "recorder")])
+
+MakeUplink = Callable[..., Uplink]
+
+
+class Faults(list[Fault]):
+    """What the uplink complained of; `wait` until it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = threading.Condition()
+
+    def say(self, fault: Fault) -> None:
+        with self._news:
+            self.append(fault)
+            self._news.notify_all()
+
+    def wait(self, word: str) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: any(word in fault.detail for fault in self), 30.0), list(self)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def make(faults: Faults) -> Iterator[MakeUplink]:
+    made: list[Uplink] = []
+
+    def start(outbox: MemoryOutbox, settings: Mqtt, keyring: Keyring = KEYRING) -> Uplink:
+        uplink = Uplink(outbox, settings, site=SITE, gate=GATE, keyring=lambda: keyring, clock=SystemClock(),
+                        say=faults.say, rng=Random(7))
+        uplink.start()
+        made.append(uplink)
+        return uplink
+
+    yield start
+    for uplink in made:
+        uplink.stop()
+
+
+def acknowledge(outbox: MemoryOutbox, seq: int, *, key: Ed25519PrivateKey = RECORDER, **changes: Any) -> bytes:
+    """An honest acknowledgement of everything up to `seq`, or with `changes` one that lies."""
+    ack = wire.Ack(SITE, GATE, outbox.epoch, 1, seq, outbox.rows[seq].hash.hex(), seq)
+    return sign_ack(msgspec.structs.replace(ack, **changes), key, RECORDER_KID, id="1", time=SHIFT_START)
+
+
+def seqs(messages: list[MQTTMessage]) -> list[int]:
+    events = [m for m in messages if m.topic == EVENTS]
+    return [wire.read_event(body).seq for m in events for body in wire.split_batch(m.payload)]
+
+
+def last(messages: list[MQTTMessage], tail: str) -> bytes | None:
+    return next((m.payload for m in reversed(messages) if m.topic == wire.up(SITE, GATE, tail)), None)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_events_arrive_once_and_in_order(mosquitto: Mosquitto, make: MakeUplink, version: str) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(700)
+    make(outbox, mosquitto.settings(version=version))
+    probe.wait(lambda messages: len(seqs(messages)) >= 700)
+    outbox.append(300)
+    probe.wait(lambda messages: len(seqs(messages)) >= 1000)
+    assert seqs(probe.messages) == list(range(1, 1001))
+    assert all(not message.retain for message in probe.messages)
+
+
+def test_signed_acknowledgement_lets_the_ledger_forget(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(100)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 100 in seqs(messages))
+    assert outbox.acked_seq == 0, "a PUBACK proves only that a broker had it in memory"
+    probe.publish(ACK, acknowledge(outbox, 100))
+    outbox.wait_acked(100)
+
+
+STRANGER = Ed25519PrivateKey.generate()
+FORGERIES: dict[str, dict[str, Any]] = {
+    "signed by another key": {"key": STRANGER},
+    "of another gate": {"gate": "cong-b"},
+    "of another site": {"site": "binh-duong"},
+    "of another epoch": {"epoch": "e0"},
+    "with another hash": {"hash": "00" * 32},
+    "with a hash that is no hash": {"hash": "được"},
+    "of more than was flushed": {"up_to_seq": 101, "run_end_seq": 101},
+    "of a run beyond what was flushed": {"run_end_seq": 101},
+    "of a run that begins too late": {"from_seq": 2},
+    "of nothing": {"from_seq": 0, "up_to_seq": 0},
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_false_acknowledgement_lets_the_ledger_forget_nothing(
+    mosquitto: Mosquitto, make: MakeUplink, forgery: str,
+) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(100)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 100 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 100, **FORGERIES[forgery]))
+    probe.publish(ACK, acknowledge(outbox, 1))  # heard after the false one, so that one was judged by now
+    outbox.wait_acked(1)
+    assert outbox.acked_seq == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff" * 100, b"[" * 50_000, b'{"data":{"sign1":"%%"}}'])
+def test_junk_for_an_acknowledgement_is_refused_and_told_once(
+    mosquitto: Mosquitto, make: MakeUplink, faults: Faults, junk: bytes,
+) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(wire.up(SITE, GATE, "#"))
+    outbox.append(10)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 10 in seqs(messages))
+    for _ in range(3):
+        probe.publish(ACK, junk)
+    faults.wait("refused")
+    probe.publish(ACK, acknowledge(outbox, 10))
+    outbox.wait_acked(10)
+    assert len(faults) == 1
+    probe.wait(lambda messages: last(messages, "alert/ack-refused") == b"")  # raised, and cleared by the true one
+
+
+def test_retained_acknowledgement_is_not_heard(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(100)
+    probe.publish(ACK, acknowledge(outbox, 50), retain=True)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 100 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 1))
+    outbox.wait_acked(1)
+    assert outbox.acked_seq == 1
+
+
+def test_broker_that_dies_gets_the_unacknowledged_again(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(200)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 200 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 128))
+    outbox.wait_acked(128)
+    mosquitto.stop(kill=True)
+    outbox.append(20_000)
+    mosquitto.start()
+    probe = mosquitto.probe(EVENTS)
+    probe.wait(lambda messages: messages and seqs(messages[-1:])[-1] == 20_200)
+    came = list(dict.fromkeys(seqs(probe.messages)))
+    assert came == list(range(came[0], 20_201)), "in order, without a hole"
+
+
+def test_recorder_that_missed_a_part_gets_it_again(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(300)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 300 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 300, from_seq=129))
+    probe.wait(lambda messages: seqs(messages).count(1) == 2)
+    assert outbox.acked_seq == 0
+
+
+def test_recorder_restored_from_a_backup_gets_what_is_still_here(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(300)
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 300 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 300))
+    outbox.wait_acked(300)
+    probe.publish(ACK, acknowledge(outbox, 128))
+    probe.wait(lambda messages: seqs(messages).count(129) == 2)
+    assert seqs(probe.messages).count(128) == 1
+    assert outbox.acked_seq == 300
+
+
+def test_events_that_a_full_ring_let_go_do_not_hold_up_the_rest(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(EVENTS)
+    outbox.append(200)
+    outbox.lose(range(50, 60))
+    make(outbox, mosquitto.settings())
+    probe.wait(lambda messages: 200 in seqs(messages))
+    probe.publish(ACK, acknowledge(outbox, 49))
+    outbox.wait_acked(49)
+    probe.publish(ACK, acknowledge(outbox, 200, from_seq=60))
+    outbox.wait_acked(200)
+
+
+def test_with_ack_broker_the_broker_s_word_is_enough(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    outbox = MemoryOutbox()
+    outbox.append(1000)
+    make(outbox, mosquitto.settings(ack="broker"))
+    outbox.wait_acked(1000)
+
+
+def test_retained_status_tells_online_stopped_and_offline(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    status = wire.up(SITE, GATE, "status")
+    probe = mosquitto.probe(status)
+
+    def said(word: str) -> Callable[[list[MQTTMessage]], bool]:
+        return lambda messages: bool(messages) and wire.read_message(
+            messages[-1].payload, "status", wire.Status).status == word
+
+    uplink = make(MemoryOutbox(), mosquitto.settings())
+    probe.wait(said("starting"))
+    uplink.status(wire.Status("online"))
+    probe.wait(said("online"))
+    uplink.status(wire.Status("stopped"))
+    uplink.stop()
+    probe.wait(said("stopped"))
+    second = make(MemoryOutbox(), mosquitto.settings())
+    probe.wait(said("starting"))
+    second._link._client.socket().shutdown(2)  # the cable, not a goodbye
+    probe.wait(said("offline"))
+    probe.wait(said("starting"))
+    late = mosquitto.probe(status)
+    assert late.wait(lambda messages: messages)[0].retain
+
+
+def test_kept_notices_come_back_after_the_broker_forgot_them(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    uplink = make(MemoryOutbox(), mosquitto.settings())
+    for n in range(1000):
+        uplink.state(wire.State(
+            mode="normal", portal="closed", outbox=n, epoch="e1", written_seq=n, clock_trusted=True))
+    uplink.alert("reader-lost", "cổng vào: mất đầu đọc")
+    uplink.alert("store", "chậm")
+    uplink.alert("store", None)
+    mosquitto.stop(kill=True)
+    mosquitto.start()
+    probe = mosquitto.probe(wire.up(SITE, GATE, "#"))
+    probe.wait(lambda messages: last(messages, "alert/reader-lost") and last(messages, "state"))
+    state = wire.read_message(last(probe.messages, "state") or b"", "state", wire.State)
+    assert state.outbox == 999, "the newest state wins"
+    assert not last(probe.messages, "alert/store")
+
+
+def test_live_copies_go_out_at_once_and_never_stale(mosquitto: Mosquitto, make: MakeUplink) -> None:
+    probe = mosquitto.probe(wire.up(SITE, GATE, "live"), wire.up(SITE, GATE, "status"))
+    uplink = make(MemoryOutbox(), mosquitto.settings())
+    for n in range(10_000):
+        uplink.live("AccessGranted", {"before": n})  # most of these before there is a connection
+    probe.wait(lambda messages: messages)
+    for n in itertools.count():
+        uplink.live("AccessGranted", {"n": n})
+        if any(b'"n":' in m.payload for m in probe.messages):
+            break
+        probe._news.acquire()
+        probe._news.wait(0.05)
+        probe._news.release()
+    live = [m for m in probe.messages if m.topic.endswith("live")]
+    assert all(b'"durable":false' in m.payload and not m.retain for m in live)
+
+
+def test_denied_publish_raises_a_fault_once_and_events_wait(
+    tmp_path: Any, make: MakeUplink, faults: Faults,
+) -> None:
+    users = {"gate-a": "bí mật", "watcher": "w"}
+    acl = "user gate-a\ntopic write gate/1/tan-thuan/cong-a/up/status\nuser watcher\ntopic read gate/#\n"
+    broker = Mosquitto(tmp_path / "broker", users=users, acl=acl).start()
+    (tmp_path / "password").write_text("bí mật\n")
+    outbox = MemoryOutbox()
+    outbox.append(1000)
+    make(outbox, broker.settings(username="gate-a", password_file=tmp_path / "password", ack="broker"))
+    faults.wait("Not authorized")
+    assert outbox.acked_seq == 0, "what the broker refused is not delivered"
+    assert len([fault for fault in faults if "Not authorized" in fault.detail]) <= 2
+    broker.stop()
+
+
+def test_wrong_password_is_retried_and_never_logged(tmp_path: Any, make: MakeUplink, faults: Faults) -> None:
+    broker = Mosquitto(tmp_path / "broker", users={"gate-a": "right"}).start()
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    outbox = MemoryOutbox()
+    outbox.append(10)
+    make(outbox, broker.settings(username="gate-a", password_file=password, ack="broker"))
+    password.write_text("right")  # a new password needs no restart
+    outbox.wait_acked(10)
+    assert not any("right" in fault.detail or "wrong" in fault.detail for fault in faults)
+    broker.stop()
+
+
+def test_outbox_that_fails_is_told_and_the_thread_lives_on(
+    mosquitto: Mosquitto, make: MakeUplink, faults: Faults,
+) -> None:
+    outbox = MemoryOutbox()
+    healthy, broken = outbox.rows_after, True
+
+    def rows_after(seq: int, limit: int) -> Any:
+        if broken:
+            raise OSError("disk I/O error")
+        return healthy(seq, limit)
+
+    outbox.rows_after = rows_after  # type: ignore[method-assign]
+    outbox.append(10)
+    make(outbox, mosquitto.settings(ack="broker"))
+    faults.wait("disk I/O error")
+    broken = False
+    outbox.wait_acked(10)
+    assert len(faults) == 1
