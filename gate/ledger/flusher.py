@@ -20,13 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Condition, Thread
 
-from gate.ledger_db import connect, is_disk_full
+from gate.ledger.database import PAGE_BYTES, connect, is_disk_full
 
 CHECKPOINT_WAL_BYTES = 4 * 1024 * 1024
 """The WAL's approximate length at which a checkpoint follows the next flush after which nobody waits."""
 CHECKPOINT_OVERDUE = 4
 """At this many times that length it is made though somebody waits."""
-COMMIT_WAL_BYTES = 2 * 4096
+COMMIT_WAL_BYTES = 2 * PAGE_BYTES
 """Roughly what a commit costs in the WAL beside its rows: the last page again, one of an index or the books."""
 
 

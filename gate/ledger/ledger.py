@@ -7,7 +7,6 @@ flusher makes commits survive a power cut. So a row is *appended*, then *written
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -20,13 +19,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gate import config, wire
+from gate.durable import only_one
 from gate.errors import StoreError, UsageError
-from gate.exit_journal import ExitJournal, Note, journal_path
-from gate.flusher import Flusher
-from gate.ledger_db import DamagedError, is_damage, is_marked_damaged, mark_damaged, set_aside
-from gate.ledger_file import Batch, Entry, LedgerFile
-from gate.ledger_read import LedgerReader, Row
-from gate.ledger_writer import BATCH_MAX_EVENTS, Item, Ticket, Writer
+from gate.ledger.database import DamagedError, is_damage, is_marked_damaged, mark_damaged, set_aside
+from gate.ledger.exit_journal import ExitJournal, Note, journal_path
+from gate.ledger.file import Batch, Entry, LedgerFile
+from gate.ledger.flusher import Flusher
+from gate.ledger.reading import LedgerReader, Row
+from gate.ledger.writer import BATCH_MAX_EVENTS, Item, Ticket, Writer
 from gate.model import EventKind, Fault, Flushed, Now, Record
 
 FILE_NAME = "ledger.db"
@@ -72,11 +72,12 @@ class Ledger:
         A damaged file is moved aside and a new ledger begins: a gate without its history still lets people out.
 
         Raises:
-            StoreError: the ledger cannot be opened, is another gate's, or another process writes it.
+            UsageError: another process writes this ledger.
+            StoreError: the ledger cannot be opened, or is another gate's.
         """
         with ExitStack() as resources:
-            self._lock_out_others(resources)
             try:
+                resources.enter_context(only_one(self.path.with_name(f"{self.path.name}.lock"), "writing this ledger"))
                 self._file = self._open_file()
                 resources.callback(self._file.close)
                 self._reader = LedgerReader(self.path)
@@ -84,9 +85,11 @@ class Ledger:
                 self._journal = ExitJournal(journal_path(self.path))
                 resources.callback(self._journal.close)
                 self._take_in_exits()
-            except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: the ledger cannot be opened ({error}); "
-                                 "is the disk full or read-only?") from error
+            except (sqlite3.Error, OSError) as error:
+                if isinstance(error, StoreError):
+                    raise
+                raise StoreError(f"{self.path}: the ledger cannot be opened ({error}): state_dir must be there, "
+                                 "writable, and not full") from error
             self._resources = resources.pop_all()
         self.epoch, self.was_unclean = self._file.epoch, self._file.was_unclean
         self._state = dict(self._file.state)
@@ -195,17 +198,6 @@ class Ledger:
         return self._flusher.wait(seq - 1, timeout_s)
 
     # --- within ----------------------------------------------------------------------------------------
-
-    def _lock_out_others(self, resources: ExitStack) -> None:
-        lock = self.path.with_name(f"{self.path.name}.lock")
-        try:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            resources.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(f"{self.path} is in use by another gate process: stop that one first") from error
-        except OSError as error:
-            raise StoreError(f"{lock}: {error.strerror}; state_dir must exist and be writable") from error
 
     def _open_file(self) -> LedgerFile:
         self.damaged_copy = None

@@ -9,10 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from gate import wire
+from gate.durable import sync
 from gate.errors import StoreError
 from gate.model import EventKind
 
 SCHEMA_VERSION = 1
+PAGE_BYTES = 1024
+"""About two events: each commit writes whole pages, so small ones spare the card (figures in `docs/ledger.md`)."""
 BUSY_TIMEOUT_S = 5.0
 
 _SCHEMA = f"""
@@ -23,7 +26,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 0", "secure_delete = FAST")
+_PRAGMAS = (f"page_size = {PAGE_BYTES}", "journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 0",
+            "secure_delete = FAST")
 
 
 class DamagedError(StoreError):
@@ -44,7 +48,7 @@ def open_database(path: Path, source: str) -> sqlite3.Connection:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             _make_schema(db, source)
-            sync_folder(path.parent)
+            sync(path.parent)
         elif version != SCHEMA_VERSION:
             raise StoreError(f"{path} has the form of another release ({version}, here {SCHEMA_VERSION}): "
                              "run that release, or move the file away to begin a new ledger")
@@ -105,17 +109,8 @@ def set_aside(path: Path) -> Path:
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     Path(f"{path}-shm").unlink(missing_ok=True)
     _mark(path).unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync(path.parent)
     return aside
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _make_schema(db: sqlite3.Connection, source: str) -> None:

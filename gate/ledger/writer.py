@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from gate.exit_journal import ExitJournal
-from gate.ledger_db import is_disk_full
-from gate.ledger_denials import HeldDenials
-from gate.ledger_file import Batch, Entry, LedgerFile
+from gate.ledger.database import is_disk_full
+from gate.ledger.denials import HeldDenials
+from gate.ledger.exit_journal import ExitJournal
+from gate.ledger.file import Batch, Entry, LedgerFile
 from gate.model import EventKind
 
 QUEUE_MAX_ITEMS = 10_000
@@ -154,14 +154,14 @@ class Writer:
         ))
         self._refused_told, self._disk_full = refused, False
         seq = self._file.span.last_seq
+        if body_bytes:
+            self._on_written(seq, body_bytes)  # first, so that the flush is under way while the tickets are served
+        elif _RESTART_WAL in items:
+            self._file.restart_wal()
         for item in items:
             item.ticket.complete(seq)
             if item.slot is not None:
                 self._journal.clear(item.slot)
-        if body_bytes:
-            self._on_written(seq, body_bytes)
-        elif _RESTART_WAL in items:
-            self._file.restart_wal()
 
     def _sift(self, items: list[Item], stopping: bool) -> None:
         """While the ring fills, take denials out of `items`: held to be counted together, or refused.

@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gate import wire
-from gate.ledger_db import is_disk_full, open_database
+from gate.ledger.database import is_disk_full, open_database
 from gate.model import EventKind, Now, Record
 
 BLOCK_EVENTS = 256
@@ -197,7 +197,9 @@ class LedgerFile:
         self._db.execute("DELETE FROM event WHERE seq <= ?", (seq,))
         self._move_anchor(seq, hash_)
         self._now = replace(self._now, rows=self._now.rows - len(rows))
-        return [Record(EventKind.LEDGER_PRUNED, {"up_to_seq": seq, "hash": hash_.hex(), "count": len(rows)})]
+        return [Record(EventKind.LEDGER_PRUNED, {
+            "from_seq": rows[0][0], "to_seq": seq, "count": len(rows), "hash": hash_.hex(),
+        })]
 
     def _drop(self, count: int, denials_only: bool) -> list[tuple[int, str, bytes]]:
         """Give up the oldest events though nobody has acknowledged them; the acknowledged ones are gone already."""

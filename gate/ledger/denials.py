@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from gate.ledger_file import Entry
+from gate.ledger.file import Entry
 
 
 class HeldDenials:
