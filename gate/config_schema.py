@@ -43,10 +43,12 @@ def key_table() -> str:
     """Every key, what it may hold, its default and its purpose, as Markdown."""
     lines: list[str] = []
     for heading, section in _headed_sections():
+        fields = [known for known in msgspec.structs.fields(section) if known.name != "settings"]
+        if not fields:
+            lines += [f"## {heading}", "", "No keys of its own.", ""]
+            continue
         lines += [f"## {heading}", "", "| key | value | default | purpose |", "|---|---|---|---|"]
-        for known in msgspec.structs.fields(section):
-            if known.name == "settings":
-                continue
+        for known in fields:
             default = "**required**" if known.required else _shown(known)
             value = describe(known.type).replace("|", "\\|")
             lines.append(f"| `{known.name}` | {value} | {default} | {field_help(section).get(known.name, '')} |")

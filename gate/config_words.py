@@ -18,10 +18,13 @@ def describe(annotation: Any) -> str:
     return _describe(types.type_info(annotation))
 
 
-def _describe(kind: types.Type) -> str:  # noqa: PLR0911  (one line a type)
+def _describe(kind: types.Type) -> str:  # noqa: PLR0911, PLR0912  (one line a type)
     match kind:
-        case types.Metadata(type=inner, extra_json_schema=extra):
-            return str((extra or {}).get("description") or _describe(inner))
+        case types.Metadata(type=inner, extra_json_schema={"description": text}):
+            # A pattern says to machines what the description says to people.
+            return text if isinstance(inner, types.StrType) and inner.pattern else f"{_describe(inner)} ({text})"
+        case types.Metadata(type=inner):
+            return _describe(inner)
         case types.BoolType():
             return "true or false"
         case types.IntType():

@@ -98,7 +98,7 @@ def test_gate_tile_tells_state_last_passage_outbox_and_clock(engine):
         seen = words(client.get("/").text)
     assert "trực tuyến online" in seen
     assert "khóa toàn bộ lockdown" in seen
-    assert "Lượt qua cuối Last passage 07:00:00 ← ra out" in seen
+    assert "Lượt qua cuối Last passage 23/11 07:00:00 ← ra out" in seen
     assert "Chờ gửi Outbox 7" in seen
     assert "chưa tin được not trusted" in seen
     assert "store-slow disk" in seen

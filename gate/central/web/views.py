@@ -113,7 +113,8 @@ def tile(
     mode, portal, outbox = state.get("mode"), state.get("portal"), state.get("outbox")
     trusted = state.get("clock_trusted")
     live = status in ("online", "degraded", "starting") and not stale
-    troubled = bool(alerts) or status != "online" or mode not in (None, "normal") or trusted is False
+    troubled = (bool(alerts) or status != "online" or mode not in (None, "normal") or trusted is False
+                or portal in ("held", "forced"))
     return Tile(
         plain(site), plain(gate), "bad" if not live else "alarm" if troubled else "good", said,
         heard_at.astimezone(zone) if heard_at else None,
