@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -48,6 +49,7 @@ class Card:
     issuer: str
 
 
+@lru_cache(maxsize=4096)  # a pass is drawn three times in a batch: picture, card, sheet
 def make_symbol(text: str) -> segno.QRCode:
     """The QR of a pass.
 

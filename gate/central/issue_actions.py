@@ -6,11 +6,11 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -36,7 +36,6 @@ from gate.trust import Key, key_id, kid_of
 from gate.wire import is_id
 
 YES, NO = 0, 1
-PROGRESS_EVERY = 100
 
 
 def make_key(args: argparse.Namespace) -> int:
@@ -64,7 +63,8 @@ def make_key(args: argparse.Namespace) -> int:
 def import_csv(args: argparse.Namespace) -> int:
     """Import people; every fault is told on stderr."""
     with writing(open_database(args.db)) as session:
-        report = import_people(session, args.csv, now=_now(), zone=args.time_zone, skip_bad=args.skip_bad)
+        report = import_people(session, args.csv, now=_now(), zone=args.time_zone, skip_bad=args.skip_bad,
+                               progress=lambda lines: _tell(f"{lines} lines read ..."))
     if report.ignored_headings:
         _tell(f"{args.csv}: warning: headings that mean nothing here: {', '.join(report.ignored_headings)}")
     for warning in report.warnings:
@@ -95,11 +95,12 @@ def sign_passes(args: argparse.Namespace) -> int:
         # Left in reverse: first the database keeps what was issued, then the files appear.
         folder = stack.enter_context(staging(args.out)) if args.out else None
         session = stack.enter_context(writing(open_database(args.db)))
-        for person in _progress(_chosen(session, args, Person.id.not_in(holding), now)):
+        for person in _chosen(session, args, Person.id.not_in(holding), now):
             issued = issue(session, key, person, now=now, valid_until=until)
             batch.append(Carried(issued, person.full_name, person.company, issuer))
         if folder and batch:
-            files = write_files(folder, batch, kinds=frozenset(args.kinds or ["png"]), zone=zone, now=now)
+            files = write_files(folder, batch, kinds=frozenset(args.kinds or ["png"]), zone=zone, now=now,
+                                progress=lambda passes: _tell(f"{passes} of {len(batch)} passes drawn ..."))
     for issued in (carried.issued for carried in batch):
         _say(args, None if args.out else issued.text, {
             "schema": "gate.issued-pass/1", "cti": issued.cti, "holder": issued.holder, "text": issued.text,
@@ -114,7 +115,7 @@ def give_numbers(args: argparse.Namespace) -> int:
         digits = number_digits(session, args.digits)
         having = select(Identifier.person_id).where(Identifier.kind == "number")
         given = [(person.holder, person.full_name, issue_number(session, person, digits))
-                 for person in _progress(_chosen(session, args, Person.id.not_in(having), _now()))]
+                 for person in _chosen(session, args, Person.id.not_in(having), _now())]
     for holder, full_name, number in given:
         _say(args, f"{number}  {full_name}", {"schema": "gate.issued-number/1", "holder": holder, "number": number})
     _tell(f"number codes given: {len(given)}; gates know them after the next publication")
@@ -165,16 +166,6 @@ def _chosen(
         return [find_person(session, word) for word in args.person]
     query = select(Person).where(Person.valid_until.is_(None) | (Person.valid_until > now)).order_by(Person.id)
     return session.scalars(query.where(missing) if args.missing else query)
-
-
-Item = TypeVar("Item")
-
-
-def _progress(items: Iterable[Item]) -> Iterator[Item]:
-    for done, item in enumerate(items, 1):
-        yield item
-        if done % PROGRESS_EVERY == 0:
-            _tell(f"{done} done ...")
 
 
 def _issuers(args: argparse.Namespace, key_path: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from gate.central import issue_actions as actions
+from gate.central import people_csv
 from gate.central.db import DEFAULT_URL
 from gate.trust import Purpose
 
@@ -35,7 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _key_options(key)
 
     people = command("people", "add people, or bring them up to date, from a CSV file", actions.import_csv)
-    people.add_argument("csv", type=Path, help="one line a person, under headings such as ho_ten,cccd,khu_vuc")
+    people.epilog, people.formatter_class = people_csv.__doc__, argparse.RawDescriptionHelpFormatter
+    people.add_argument("csv", type=Path, help="one line a person, under the headings below")
     people.add_argument("--skip-bad", action="store_true", help="leave out bad lines instead of importing nothing")
     _database_options(people)
 

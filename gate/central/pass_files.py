@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 from gate.central.cards import Card, write_cards, write_png, write_sheets, write_svg
 from gate.central.issuing import IssuedPass
 from gate.errors import UsageError
+
+PROGRESS_PASSES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,22 @@ def staging(folder: Path) -> Iterator[Path]:
 
 def write_files(
     folder: Path, batch: Sequence[Carried], *, kinds: frozenset[str], zone: tzinfo, now: datetime,
+    progress: Callable[[int], None] = lambda passes: None,
 ) -> list[str]:
     """Write the `kinds` (of png, svg, card) of a batch, and `passes.csv`; gives their names.
+
+    `progress` hears of each `PROGRESS_PASSES` passes.
 
     Raises:
         UsageError: the font of cards is not installed, or lacks a letter.
     """
-    for carried in batch:
+    for number, carried in enumerate(batch, 1):
         if "png" in kinds:
             write_png(carried.issued.text, folder / f"{carried.issued.holder}.png")
         if "svg" in kinds:
             write_svg(carried.issued.text, folder / f"{carried.issued.holder}.svg")
+        if number % PROGRESS_PASSES == 0:
+            progress(number)
     cards = [carried.card(zone) for carried in batch]
     if "card" in kinds:
         write_cards(cards, folder / "cards.pdf", now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
@@ -23,6 +23,7 @@ from gate.roster_file import RosterRow
 from gate.trust import Revocations
 
 CHUNK_ROWS = 500
+PROGRESS_ROWS = 50_000
 PROBLEMS_MAX = 1000
 """So many problems and so many warnings are kept for the report; the rest is counted."""
 
@@ -43,12 +44,13 @@ class ImportReport:
 
 def import_people(
     session: Session, csv_path: Path, *, now: datetime, zone: ZoneInfo, skip_bad: bool = False,
+    progress: Callable[[int], None] = lambda lines: None,
 ) -> ImportReport:
     """Add or bring up to date everybody in `csv_path` (columns: `gate.central.people_csv`).
 
     A line belongs to the person who already has one of its numbers, so importing a file twice changes nothing
     the second time. A column that the file lacks is left as it was. With one bad line nothing is imported,
-    unless `skip_bad` leaves only that line out.
+    unless `skip_bad` leaves only that line out. `progress` hears of each `PROGRESS_ROWS` lines.
 
     Raises:
         UsageError: the file or its heading line cannot be read.
@@ -57,7 +59,7 @@ def import_people(
     report = ImportReport(ignored_headings=file.ignored)
     first_lines: dict[tuple[str, str], int] = {}
     savepoint = session.begin_nested()
-    for rows in _chunks(file, CHUNK_ROWS):
+    for number, rows in enumerate(_chunks(file, CHUNK_ROWS), 1):
         for row in rows:
             _refuse_repeats(row, first_lines)
         _merge(session, rows, now, report)
@@ -66,6 +68,8 @@ def import_people(
             report.bad += bool(row.problems)
             report.problems += row.problems[:PROBLEMS_MAX - len(report.problems)]
             report.warnings += row.warnings[:PROBLEMS_MAX - len(report.warnings)]
+        if number * CHUNK_ROWS % PROGRESS_ROWS == 0:
+            progress(number * CHUNK_ROWS)
     if report.bad and not skip_bad:
         savepoint.rollback()
         report.imported = False
