@@ -49,6 +49,7 @@ class Claim(IntEnum):
     CNF = 8
 
 
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 _ALG, _CRIT, _KID = 1, 2, 4  # header labels, RFC 9052 3.1
 _TAGS = (b"\xd8\x3d\xd2", b"\xd2", b"")  # 61(18(...)), 18(...) and untagged are one message
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size)  # RFC 8230 2
@@ -93,9 +94,9 @@ def parse_sign1(data: bytes) -> Sign1:
     kid, algorithm = headers.get(_KID), headers.get(_ALG)
     if not isinstance(kid, bytes | None):
         raise MalformedError("COSE_Sign1 whose kid is not a byte string")
-    if type(algorithm) is not int or algorithm not in set(Algorithm):
+    if type(algorithm) is not int or algorithm not in _ALGORITHMS:
         raise MalformedError("COSE_Sign1 whose algorithm is not EdDSA, ES256 or PS256")
-    return Sign1(Algorithm(algorithm), kid, protected, payload, signature)
+    return Sign1(_ALGORITHMS[algorithm], kid, protected, payload, signature)
 
 
 def verify1(message: Sign1, public_key: PublicKey) -> bytes:

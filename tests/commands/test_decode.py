@@ -231,3 +231,9 @@ def test_config_of_a_gate_tells_who_is_listed_and_what_is_revoked(decode: Decode
     assert [(answer["proof"], answer["reason"]) for answer in answers] == [
         ("listed", None), ("signed", "REVOKED"), ("claimed", None),
     ]
+
+
+@pytest.mark.parametrize("text", ["x" * 5_000, "a/b" * 100])
+def test_text_that_is_no_possible_path_is_still_a_text(decode: Decode, text: str) -> None:
+    code, (answer,), _ = decode(text)
+    assert (code, answer["id"], answer["proof"]) == (1, "1", "none")
