@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -28,8 +28,6 @@ from gate.trust import keyring_from_json, revocations_from_json
 from gate.view import NO_DOCUMENTS, DocumentSet
 
 ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
-READERS = {ISSUERS: keyring_from_json, REVOCATIONS: revocations_from_json, SCHEDULES: schedules_from_json}
-"""What reads each JSON document; the roster is `gate.roster_file`'s."""
 NOTE_MAX_BYTES = 16_384
 
 
@@ -104,15 +102,32 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
     note = read_set_note(folder)
     try:
         return DocumentSet(
-            keyring=keyring_from_json((folder / ISSUERS).read_bytes()),
-            revocations=revocations_from_json((folder / REVOCATIONS).read_bytes()),
-            schedules=schedules_from_json((folder / SCHEDULES).read_bytes()),
+            keyring=read_document(ISSUERS, (folder / ISSUERS).read_bytes()),
+            revocations=read_document(REVOCATIONS, (folder / REVOCATIONS).read_bytes()),
+            schedules=read_document(SCHEDULES, (folder / SCHEDULES).read_bytes()),
             roster=RosterFile(folder / ROSTER, token_key),
             versions=note.versions,
             published_at=note.published_at,
         )
     except OSError as error:
         raise DocumentError(f"stored documents: {error}; import them again") from error
+
+
+def read_document(name: str, content: bytes) -> Any:
+    """Read one of the three JSON documents: a Keyring, Revocations or Schedules.
+
+    Raises:
+        DocumentError: not in form; the text begins with the document's name.
+    """
+    try:
+        return _READERS[name](content)
+    except DocumentError as error:
+        raise DocumentError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from error
+
+
+_READERS: dict[str, Callable[[bytes], Any]] = {
+    ISSUERS: keyring_from_json, REVOCATIONS: revocations_from_json, SCHEDULES: schedules_from_json,
+}
 
 
 class DocumentWatcher:

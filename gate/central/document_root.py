@@ -6,6 +6,7 @@ The root keys are needed here only: keep them off the machine between a first ro
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -72,7 +73,7 @@ def renew_root(
     with only_one(repo / ".lock", "publishing"):
         old = newest_root(repo)
         old_signers = _signers(old, Root.type, keys)
-        root = Root.from_dict(old.to_dict())
+        root = copy.deepcopy(old)
         root.version, root.expires = old.version + 1, now + timedelta(days=root_days)
         for role in replace:
             count, threshold = len(root.roles[role].keyids), root.roles[role].threshold

@@ -20,7 +20,7 @@ from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Time
 
 from gate.central.document_root import newest_root, read_metadata, sign
 from gate.document_import import PUBLISHED_AT, TARGET_MAX_BYTES
-from gate.documents import READERS, ROSTER
+from gate.documents import ROSTER, read_document
 from gate.durable import only_one, sync, write_whole
 from gate.errors import DocumentError, UsageError
 from gate.roster_file import check_roster
@@ -111,7 +111,7 @@ def _take(repo: Path, name: str, source: Path | None, before: Targets | None, to
     if name == ROSTER:
         check_roster(source, token_key)
     else:
-        READERS[name](source.read_bytes())
+        read_document(name, source.read_bytes())
     target = TargetFile.from_file(name, str(source), ["sha256"])
     place = repo / "targets" / f"{target.hashes['sha256']}.{name}"
     if not place.exists():
