@@ -188,7 +188,7 @@ json.dump({"claims": {k: v.hex() if isinstance(v, bytes) else v for k, v in read
 """
 
 
-@pytest.mark.skipif(not CROSSCHECK.exists(), reason="no environment with the cwt package (GATE_CROSSCHECK_PYTHON names its python)")
+@pytest.mark.skipif(not CROSSCHECK.exists(), reason="no environment with the cwt package (GATE_CROSSCHECK_PYTHON)")
 def test_another_implementation_reads_our_passes_and_we_read_its() -> None:
     # The other one judges exp by its own clock, so this pass is valid now.
     now = datetime.now(UTC).replace(microsecond=0)
