@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -51,9 +52,16 @@ def key_table() -> str:
         for known in fields:
             default = "**required**" if known.required else _shown(known)
             value = describe(known.type).replace("|", "\\|")
-            lines.append(f"| `{known.name}` | {value} | {default} | {field_help(section).get(known.name, '')} |")
+            purpose = field_help(section).get(known.name) or _section_help(known.type)
+            lines.append(f"| `{known.name}` | {value} | {default} | {purpose} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _section_help(annotation: Any) -> str:
+    """The first sentence of the section that a key holds, or nothing for a plain value."""
+    section = next((part for part in (annotation, *get_args(annotation)) if part in _sections()), None)
+    return str(inspect.getdoc(section)).partition("\n")[0] if section else ""
 
 
 def _headed_sections() -> Iterator[tuple[str, type[config.Section]]]:
