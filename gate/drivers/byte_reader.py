@@ -71,12 +71,12 @@ class ByteReader(ABC):
     def forget(self) -> None:  # noqa: B027  (a driver without framing has nothing to forget)
         """The device went: drop what was begun."""
 
-    def offer(self, payload: bytes, mono: float) -> None:
+    def offer(self, payload: bytes, mono: float, size: int = 0) -> None:
         """Hand on one payload; one that is too long is dropped and counted."""
         if len(payload) > PAYLOAD_MAX_BYTES:
             self.dropped += 1
         elif self._say is not None:
-            self._say(Scan(self.name, self.direction, payload, mono))
+            self._say(Scan(self.name, self.direction, payload, mono, size))
 
     def start(self, say: ReaderSays) -> None:
         if self._thread is not None:
@@ -107,6 +107,8 @@ class ByteReader(ABC):
                     return
             except OSError as error:
                 self.forget()
+                if self._stopping_within(0):
+                    return
                 self._tell(False, str(error))
             if self._stopping_within(self._backoff_s):
                 return

@@ -1,0 +1,66 @@
+"""`gate camera`: the camera's own process, started by `gate run` or by its own systemd unit."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import get_args
+
+from gate.decoder.symbols import Engine
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that the kernel sends us when our parent dies."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options; those of `gate.drivers.camera.CameraSettings`, and its socket."""
+    parser.add_argument("--socket", type=Path, required=True, help="where the daemon connects")
+    parser.add_argument("--source", default="picamera2",
+                        help="picamera2 (default), v4l2:/dev/video0, video:FILE or folder:DIR")
+    parser.add_argument("--engine", default="ladder", choices=get_args(Engine), help="what finds the symbols")
+    parser.add_argument("--width", type=int, default=1280, help="pixels (default %(default)s)")
+    parser.add_argument("--height", type=int, default=720, help="pixels (default %(default)s)")
+    parser.add_argument("--fps", type=int, default=15, help="frames a second (default %(default)s)")
+    parser.add_argument("--repeat-s", type=float, default=3.0,
+                        help="a code is new again when out of view for so long (default %(default)s)")
+    parser.add_argument("--hold-s", type=float, default=1.0,
+                        help="how long a folder shows each image (default %(default)s)")
+    parser.add_argument("--stall-s", type=float, default=3.0,
+                        help="systemd's watchdog is petted while the newest frame is younger (default %(default)s)")
+    parser.add_argument("--parent", type=int, help="end when the process with this id does")
+
+
+def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by a signal or an error)
+    """Serve frames until killed."""
+    if args.parent is not None and not die_with(args.parent):
+        return 0
+    from gate.decoder.frame import check_size
+    from gate.decoder.symbols import open_reader
+    from gate.drivers.camera_process import CameraProcess
+    from gate.drivers.camera_sources import View, open_source
+    from gate.drivers.camera_wire import Alive
+    from gate.errors import UsageError
+    from gate.watchdog import notify
+
+    logging.basicConfig(stream=sys.stderr, format="gate camera: %(message)s")
+    check_size(args.width, args.height)
+    if min(args.fps, args.repeat_s, args.hold_s, args.stall_s) <= 0:
+        raise UsageError("--fps, --repeat-s, --hold-s and --stall-s must be above 0")
+
+    def pet(alive: Alive) -> None:
+        if alive.frame_age_s < args.stall_s:
+            notify("READY=1\nWATCHDOG=1")
+
+    source = open_source(args.source, View(args.width, args.height, args.fps, args.hold_s))
+    CameraProcess(source, open_reader(args.engine), args.socket, args.repeat_s, pet).run()
+
+
+def die_with(parent: int) -> bool:
+    """Have the kernel kill this process with its parent; False when the parent is gone already."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
