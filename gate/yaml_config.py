@@ -32,6 +32,9 @@ DRIVERS = {
 }
 """Which table of drivers serves which top key."""
 
+FINDINGS_MAX = 100
+"""A file with more faults than this is not a config that somebody mistyped."""
+
 BAD: Any = msgspec.UNSET
 """Stands for a value that was complained of; a section that holds one is BAD itself."""
 
@@ -116,7 +119,11 @@ class _Reading:
         self._places: dict[str, Place] = {"": START}
 
     def complain(self, place: Place, key: str, text: str, warning: bool = False) -> None:
-        self._report.findings.append(Finding(place, key, text, warning))
+        findings = self._report.findings
+        if len(findings) < FINDINGS_MAX:
+            findings.append(Finding(place, key, text, warning))
+        elif len(findings) == FINDINGS_MAX:
+            findings.append(Finding(place, "", f"more than {FINDINGS_MAX} faults; mend these first"))
 
     def judge(self, rules: Iterable[Rule], sections: dict[str, Any]) -> None:
         """Apply each rule whose sections (the names of its parameters) are all sound."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from gate import drivers
 from gate.config import Config, Section
 from gate.errors import ConfigError, UsageError
-from gate.yaml_config import FILE_MAX_BYTES, check, load
+from gate.yaml_config import FINDINGS_MAX, check, load
+from gate.yaml_tree import FILE_MAX_BYTES
 
 
 class RelayStandIn:
@@ -180,6 +181,12 @@ def test_file_that_no_config_needs_is_refused(tmp_path, text, said):
 def test_key_written_twice_is_refused_and_both_places_named(tmp_path):
     assert "19:1: gate: a second time (first on line 4); keep one of them" in problems(
         tmp_path, with_line("gate: {id: gate-2}\n"))
+
+
+def test_faults_past_the_limit_are_not_listed(tmp_path):
+    found = problems(tmp_path, "a: 1\n" * 1000)
+    assert len(found) == FINDINGS_MAX + 1
+    assert found[-1].endswith(f"more than {FINDINGS_MAX} faults; mend these first")
 
 
 def test_file_that_is_not_utf8_is_refused_with_its_place(tmp_path):

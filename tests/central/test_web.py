@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -220,6 +222,22 @@ def test_port_in_use_is_a_clear_error():
 def test_port_past_the_limit_is_a_usage_error():
     with pytest.raises(UsageError, match="0 to 65535"):
         listen("127.0.0.1", 65_536)
+
+
+def test_command_serves_and_ends_cleanly_at_sigterm_with_a_page_open(tmp_path):
+    command = subprocess.Popen(
+        [sys.executable, "-m", "gate", "central", "web", "--db", f"sqlite:///{tmp_path / 'c.db'}", "--port", "0"],
+        stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2],
+    )
+    assert command.stdout is not None
+    url = command.stdout.readline().split()[-1]
+    with httpx.stream("GET", f"{url}stream", timeout=20) as answer:
+        next(lines := answer.iter_lines())
+        command.terminate()
+        for _ in lines:
+            pass
+    assert command.wait(20) == 0
+    command.stdout.close()
 
 
 # --- how it stays live (a real server, a real socket) ------------------------------------------------------
