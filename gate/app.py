@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 import gate
 from gate import config, drivers, wire
-from gate.clock import BUILD_FLOOR, Clock, SystemClock
+from gate.clock import Clock
 from gate.controller import Controller
 from gate.documents import DocumentWatcher, load_documents
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
 from gate.errors import DocumentError
 from gate.inbox import Inbox
-from gate.lane_settings import lane_of, view_of
+from gate.lane_settings import clock_of, lane_of, view_of
 from gate.ledger import Ledger
 from gate.model import (
     Contact,
@@ -74,7 +74,7 @@ class Daemon:
         """Start everything in order, then turn the loop until told to stop."""
         barrier, indicators = self.start_outputs()
         ledger = self.start_ledger()
-        clock = SystemClock(read_floor(ledger.recall(CLOCK_FLOOR)) or BUILD_FLOOR)
+        clock = clock_of(self.settings.clock, read_floor(ledger.recall(CLOCK_FLOOR)))
         watcher = DocumentWatcher(self.settings.state_dir, self.token_key, self.inbox.put)
         documents = self.documents_in_force()
         uplink = self.start_uplink(ledger, clock)

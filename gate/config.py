@@ -119,6 +119,13 @@ class Tls(Section, frozen=True, kw_only=True):
     """Its private key."""
 
 
+class Clock(Section, frozen=True, kw_only=True):
+    """When wall time can be believed."""
+
+    trust: Literal["synchronised", "always"] = "synchronised"
+    """`always` is for a clock that is right without a network, such as a battery-backed one that somebody sets."""
+
+
 class Mqtt(Section, frozen=True, kw_only=True):
     """The broker that hears of every event."""
 
@@ -197,4 +204,5 @@ class Config(Section, frozen=True, kw_only=True):
     portal: Portal = Portal()
     admission: Admission = Admission()
     ledger: Ledger = Ledger()
+    clock: Clock = Clock()
     mqtt: Mqtt | None = None

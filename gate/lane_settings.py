@@ -1,11 +1,12 @@
-"""From the config to the core: the view that admission reads and the lane that starts closed."""
+"""From the config to the core: the view that admission reads, the lane that starts closed, the clock."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gate import config
+from gate.clock import BUILD_FLOOR, SystemClock, always, kernel_synchronised
 from gate.model import Mode, Proof
 from gate.policy.attempts import Attempts
 from gate.portal import Portal, Timing
@@ -24,6 +25,11 @@ def view_of(admission: config.Admission, site: config.Site, guessable: frozenset
         continue_on_stale_roster=admission.on_stale_roster == "continue",
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
     )
+
+
+def clock_of(settings: config.Clock, floor_at: datetime | None = None) -> SystemClock:
+    """The machine's clock, believed as the config says."""
+    return SystemClock(floor_at or BUILD_FLOOR, always if settings.trust == "always" else kernel_synchronised)
 
 
 def lane_of(portal: config.Portal, flush_max_s: float, sensor: bool, mode: Mode = Mode.NORMAL) -> Portal:

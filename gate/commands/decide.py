@@ -23,11 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decide and print; 0 granted, 1 denied."""
     from gate.admission import admit
-    from gate.clock import SystemClock
     from gate.decoder.wrong import HINTS
     from gate.documents import load_documents
     from gate.errors import UsageError
-    from gate.lane_settings import view_of
+    from gate.lane_settings import clock_of, view_of
     from gate.model import Direction, Mode, Scan
     from gate.texts import reason_text
     from gate.token_key import read_token_key
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = load(args.config)
     documents = load_documents(settings.state_dir, read_token_key(settings.site.token_key_file))
-    now = SystemClock().now()
+    now = clock_of(settings.clock).now()
     if args.at is not None:
         if args.at.tzinfo is None:
             raise UsageError("--at needs an offset, as in 2026-11-23T06:55:00+07:00")
@@ -76,7 +75,7 @@ def _payload(code: str) -> bytes:
         is_file = False
     if not is_file:
         return code.encode()
-    from gate.decoder.symbols import read_image
+    from gate.drivers.images import read_image
 
     symbols = read_image(Path(code))
     if not symbols:

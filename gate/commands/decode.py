@@ -91,7 +91,7 @@ def _inspect_codes(codes: Iterable[str], at: datetime, documents: DocumentSet) -
 
 
 def _inspect_image(name: str | int, path: str, at: datetime, documents: DocumentSet) -> Iterator[Inspected]:
-    from gate.decoder.symbols import read_image
+    from gate.drivers.images import read_image
 
     symbols = read_image(path)
     if not symbols:

@@ -46,21 +46,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from gate.clock import SystemClock
+    from gate import config
     from gate.document_import import import_documents
+    from gate.lane_settings import clock_of
     from gate.token_key import read_token_key
 
+    clock = config.Clock()
     if args.config:
         from gate.yaml_config import load
 
-        config = load(args.config)
-        state, root, token_key_file = config.state_dir, config.documents.root_file, config.site.token_key_file
+        settings = load(args.config)
+        state, root, clock = settings.state_dir, settings.documents.root_file, settings.clock
+        token_key_file = settings.site.token_key_file
     elif args.root and args.token_key:
         state, root, token_key_file = args.state, args.root, args.token_key
     else:
         raise UsageError("--state: needs --root FILE and --token-key FILE too; or give --config FILE")
     try:
-        done = import_documents(args.source, state, root, read_token_key(token_key_file), SystemClock().now())
+        done = import_documents(args.source, state, root, read_token_key(token_key_file), clock_of(clock).now())
     except DocumentError as error:
         if args.json:
             _print_json(imported=False, problem=str(error))
