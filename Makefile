@@ -1,0 +1,133 @@
+# Debian 12 and 13, Raspberry Pi OS (64 bit). `make help` lists what there is; every target may be called twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+PIP_INSTALL := install --quiet --disable-pip-version-check --no-input
+
+# A Python that brings no ensurepip is Debian's own, without its package for virtual environments.
+VENV_PACKAGE = $(shell $(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv)
+DEMO_PACKAGES = $(VENV_PACKAGE) libzbar0 mosquitto fonts-dejavu-core
+TEST_PACKAGES := chromium poppler-utils
+
+# What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
+PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix .py, \
+	admission cose imports inspection portal presence scenarios texts trust view wire)))
+
+.PHONY: help
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+# --- what a machine needs ---
+
+# Calls apt only for what is missing, and asks for a password only then.
+define install_packages
+	missing=$$(for package in $(1); do
+		dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed || echo "$$package"
+	done)
+	[ -n "$$missing" ] || exit 0
+	command -v apt-get >/dev/null || { echo "no apt-get here; install what matches:" $$missing >&2; exit 1; }
+	echo "apt-get install" $$missing
+	$(SUDO) apt-get update -qq
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=300 $$missing >/dev/null
+endef
+
+.PHONY: system
+system:  ## apt packages that the demo needs
+	@$(call install_packages,$(DEMO_PACKAGES))
+
+.PHONY: system-tests
+system-tests: system  ## apt packages that the tests need beside them
+	@$(call install_packages,$(TEST_PACKAGES))
+
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (sys.version_info >= (3, 11) and sys.maxsize > 2**32))' || {
+		echo "the gate needs Python 3.11 or newer, 64 bit; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2
+		echo "Name another one: make PYTHON=python3.12 ..." >&2
+		exit 1
+	}
+
+.PHONY: venv
+venv: .venv/installed  ## .venv from requirements/dev.lock
+
+.venv/installed: requirements/dev.lock pyproject.toml | python system
+	@[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
+	.venv/bin/pip $(PIP_INSTALL) --require-hashes --no-deps -r requirements/dev.lock
+	.venv/bin/pip $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: crosscheck
+crosscheck: .venv-crosscheck/installed  ## .venv-crosscheck: the implementation that ours is compared with
+
+.venv-crosscheck/installed: requirements/crosscheck.lock | python system
+	@[ -x .venv-crosscheck/bin/python ] || $(PYTHON) -m venv .venv-crosscheck
+	.venv-crosscheck/bin/pip $(PIP_INSTALL) --require-hashes --no-deps -r requirements/crosscheck.lock
+	touch $@
+
+# --- see it ---
+
+.PHONY: demo
+demo: system venv  ## a whole gate on this machine, to try; Ctrl-C ends it
+	@exec .venv/bin/gate demo
+
+.PHONY: demo-once
+demo-once: system venv  ## the same, by itself: fails unless all went as it should
+	@exec .venv/bin/gate demo --once
+
+# --- prove it ---
+
+.PHONY: test
+test: system-tests venv crosscheck  ## every test
+	@start=$$SECONDS
+	$(MAKE) pure
+	.venv/bin/pytest --durations=10 --durations-min=2
+	echo "make test: $$(((SECONDS - start) / 60)) min $$(((SECONDS - start) % 60)) s"
+
+.PHONY: check
+check: venv  ## lint, types, and the tests that take seconds
+	@.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/pytest -m "not slow"
+
+.PHONY: pure
+pure: venv  ## the tests of the part that decides, with the network cut
+	@for cut in "unshare --net" "unshare --map-root-user --net"; do
+		if $$cut true 2>/dev/null; then exec $$cut .venv/bin/pytest $(PURE_TESTS); fi
+	done
+	echo "make pure: NOT RUN: this machine lets nobody cut the network for one process (unshare --net)" >&2
+
+# --- keep it current ---
+
+.PHONY: schema
+schema: venv  ## config/gate.schema.json and what docs/ takes from the code
+	@.venv/bin/gate check --schema > config/gate.schema.json
+	mark='<!-- from here on: python -m gate check --keys -->'
+	text=$$(sed "/^$$mark$$/q" docs/configuration.md)
+	printf '%s\n\n%s\n' "$$text" "$$(.venv/bin/gate check --keys)" > docs/configuration.md
+	.venv/bin/python docs/make_asyncapi.py > docs/asyncapi.yaml
+
+# Keeps the versions that a lock holds already; `make lock UPGRADE=--upgrade` takes the newest.
+LOCK = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate $(UPGRADE)
+
+.PHONY: lock
+lock: | python  ## requirements/*.lock from pyproject.toml
+	@[ -x .venv-lock/bin/uv ] || { $(PYTHON) -m venv .venv-lock; .venv-lock/bin/pip $(PIP_INSTALL) uv; }
+	$(LOCK) pyproject.toml --extra camera -o requirements/gate.lock
+	$(LOCK) pyproject.toml --extra central -o requirements/central.lock
+	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
+	echo cwt | $(LOCK) - -o requirements/crosscheck.lock
+
+.PHONY: clean
+clean:  ## remove all that was made here, the environments included
+	@rm -rf .venv .venv-crosscheck .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
+	rm -f .lgd-nfy*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
