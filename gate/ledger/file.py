@@ -137,7 +137,8 @@ class LedgerFile:
         return written_bytes
 
     def restart_wal(self) -> None:
-        """Begin the WAL anew after a full checkpoint, with the sync that belongs to it, while nobody waits."""
+        """Begin the WAL anew after a checkpoint, with the sync that belongs to it, while nobody waits."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # does nothing, unless commits came in meanwhile
         self._set_meta("checkpointed_seq", self.span.last_seq)
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from gate.ledger.database import PAGE_BYTES, connect, is_disk_full
 CHECKPOINT_WAL_BYTES = 4 * 1024 * 1024
 """The WAL's approximate length at which a checkpoint follows the next flush after which nobody waits."""
 CHECKPOINT_OVERDUE = 4
-"""At this many times that length it is made though somebody waits."""
+"""At this many times that length it is made though somebody waits, and the writer stops to finish it."""
 COMMIT_WAL_BYTES = 2 * PAGE_BYTES
 """Roughly what a commit costs in the WAL beside its rows: the last page again, one of an index or the books."""
 
@@ -50,7 +50,7 @@ class Flusher:
     def start(self, on_checkpointed: Callable[[], None]) -> None:
         """Begin to flush; the WAL is there, because the ledger was written to when it was opened.
 
-        `on_checkpointed` is called when the next commit will begin the WAL anew.
+        `on_checkpointed` is called when the writer should begin the WAL anew.
         """
         self._on_checkpointed = on_checkpointed
         self._wal = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
@@ -120,8 +120,9 @@ class Flusher:
                 raise
             # Nothing is lost: it stays in the WAL, which is flushed, and the next one may find room.
             self._on_problem("the disk is full: the write-ahead log cannot be emptied", None)
-            copied, in_wal = 0, 1
+            in_wal, copied = 1, 0
         with self._changed:
             self._wal_bytes -= copied_bytes
-        if copied == in_wal:
+        # Commits that came in meanwhile leave it unfinished; without a quiet moment only the writer can finish it.
+        if copied == in_wal or in_wal * PAGE_BYTES >= CHECKPOINT_WAL_BYTES * CHECKPOINT_OVERDUE:
             self._on_checkpointed()

@@ -62,7 +62,7 @@ class Ledger:
         self._source, self._zone, self._ring_events = wire.source(site, gate), zone, settings.ring_events
         self._say, self._fdatasync = say, fdatasync
         self._resources = ExitStack()
-        self._open = False
+        self._started = self._open = False  # open: it takes records; started: it has something to stop
 
     # --- start and stop --------------------------------------------------------------------------------
 
@@ -100,15 +100,19 @@ class Ledger:
         self._writer = Writer(self._file, self._journal, on_written=self._flusher.written, on_problem=self._problem)
         self._flusher.start(on_checkpointed=self._writer.restart_wal)
         self._writer.start()
-        self._open = True
+        self._started = self._open = True
 
     def stop(self) -> None:
-        """Write and flush what is left, then close; gives up, and says so, after STOP_MAX_S seconds."""
-        if not self._open:
+        """Write and flush what is left, then close; gives up, and says so, after STOP_MAX_S seconds.
+
+        Having given up it may be called again.
+        """
+        if not self._started:
             return
         self._open = False
         until_mono = time.monotonic() + STOP_MAX_S
         if self._writer.stop(STOP_MAX_S) and self._flusher.stop(until_mono - time.monotonic()):
+            self._started = False
             self._resources.close()
         else:
             self._say(Fault("ledger", f"the disk did not take the last events in {STOP_MAX_S:.0f} s", fatal=True))

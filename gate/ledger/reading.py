@@ -20,6 +20,7 @@ from gate.model import EventKind
 
 READ_ROWS = 1000
 """How many rows one look at the file takes."""
+_ROW = "SELECT seq, CAST(body AS BLOB), CAST(hash AS BLOB) FROM event"  # whatever type a tampered file holds
 
 
 class Row(NamedTuple):
@@ -63,7 +64,7 @@ class LedgerReader:
         """At most `limit` rows that follow `seq`, in order, none beyond `up_to_seq`."""
         bound = up_to_seq if up_to_seq is not None else 2**63 - 1
         return [Row(*row) for row in self._query(
-            "SELECT seq, body, hash FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", seq, bound, limit)]
+            f"{_ROW} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", seq, bound, limit)]
 
     def hash_at(self, seq: int) -> bytes | None:
         """The chain's hash at `seq`, or None when that event is not here (any more)."""
@@ -73,8 +74,7 @@ class LedgerReader:
     def recent(self, limit: int, kinds: Collection[EventKind] = ()) -> list[Row]:
         """The latest `limit` rows, oldest first, of these kinds (none named: of all)."""
         where = f"WHERE kind IN ({','.join('?' * len(kinds))})" if kinds else ""
-        rows = self._query(f"SELECT seq, body, hash FROM event {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608
-                           *kinds, limit)
+        rows = self._query(f"{_ROW} {where} ORDER BY seq DESC LIMIT ?", *kinds, limit)
         return [Row(*row) for row in reversed(rows)]
 
     def all_rows(self) -> Iterator[Row]:
@@ -86,9 +86,9 @@ class LedgerReader:
         with self._lock:
             self._db.execute("BEGIN")  # the anchor and the rows after it belong to one moment
             try:
-                anchor_seq, anchor_hash = self._meta("anchor_seq"), self._meta("anchor_hash")
+                anchor_seq, anchor_hash = self._meta("anchor_seq"), bytes(self._meta("anchor_hash"))
                 first = [Row(*row) for row in self._db.execute(
-                    "SELECT seq, body, hash FROM event ORDER BY seq LIMIT ?", (READ_ROWS,))]
+                    f"{_ROW} ORDER BY seq LIMIT ?", (READ_ROWS,))]
             finally:
                 self._db.execute("COMMIT")
         proof = prove_chain(self._from(first), self.epoch, anchor_seq, anchor_hash)

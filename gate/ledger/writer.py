@@ -156,12 +156,14 @@ class Writer:
         seq = self._file.span.last_seq
         if body_bytes:
             self._on_written(seq, body_bytes)  # first, so that the flush is under way while the tickets are served
-        elif _RESTART_WAL in items:
-            self._file.restart_wal()
         for item in items:
             item.ticket.complete(seq)
             if item.slot is not None:
                 self._journal.clear(item.slot)
+        restart_wal = _RESTART_WAL in items
+        items.clear()  # they are done, whatever becomes of the WAL
+        if restart_wal:
+            self._file.restart_wal()
 
     def _sift(self, items: list[Item], stopping: bool) -> None:
         """While the ring fills, take denials out of `items`: held to be counted together, or refused.
@@ -169,14 +171,14 @@ class Writer:
         Those whose second is over go in, before everything else.
         """
         newest = max((entry.now.utc for item in items for entry in item.entries), default=None)
-        crowded = not stopping and self._file.span.unacked >= COALESCE_AT * self._file.ring_events
+        crowded = self._file.span.unacked >= COALESCE_AT * self._file.ring_events
         if crowded:
             for item in items:
                 for entry in item.entries:
                     if entry.record.kind is EventKind.ACCESS_DENIED:
                         self._hold_or_refuse(entry)
                 item.entries = [entry for entry in item.entries if entry.record.kind is not EventKind.ACCESS_DENIED]
-        if due := self._denials.take(newest if crowded else None):
+        if due := self._denials.take(newest if crowded and not stopping else None):
             items.insert(0, Item(due))
 
     def _hold_or_refuse(self, entry: Entry) -> None:
