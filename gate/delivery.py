@@ -61,11 +61,11 @@ class Delivery:
         """Everything up to `up_to_seq` may be forgotten."""
         if up_to_seq <= self.acked_seq:
             return
+        if self.sent_seq >= self.acked_seq:  # else an older database is still being filled up
+            # Heard again: what was sent into a silence may not have come through.
+            self.sent_seq = up_to_seq if self._silent else max(self.sent_seq, up_to_seq)
         self.acked_seq = up_to_seq
-        if self._silent:  # heard again: what was sent into the silence may not have come through
-            self.sent_seq = up_to_seq
-            self._silent = False
-        self.sent_seq = max(self.sent_seq, up_to_seq)
+        self._silent = False
         self._patience_s = PATIENCE_S
         self._waiting_mono = mono if self.sent_seq > up_to_seq else None
 
@@ -75,14 +75,13 @@ class Delivery:
         `oldest_seq` is the oldest unacknowledged event that is held; what lies before it is gone for good, so a
         run may begin anywhere up to it.
         """
-        if ack.run_end_seq < self.acked_seq:  # an older database came back: what is still held, it gets
-            self._missed(ack.run_end_seq, mono)
-        elif oldest_seq is not None and ack.from_seq > oldest_seq:
-            self._missed(self.acked_seq, mono)
-        elif ack.up_to_seq > self.acked_seq:
+        unbroken = oldest_seq is None or ack.from_seq <= oldest_seq
+        progress = unbroken and ack.up_to_seq > self.acked_seq
+        if progress:
             self.delivered(ack.up_to_seq, mono)
-            return True
-        return False
+        if ack.greeting or not unbroken:  # below `acked_seq` where an older database came back
+            self._missed(min(ack.up_to_seq if ack.greeting else self.acked_seq, self.acked_seq), mono)
+        return progress
 
     def overdue(self, mono: float) -> bool:
         """Whether to offer the first unacknowledged batch again now; asking starts the next, longer wait."""

@@ -292,8 +292,9 @@ class Uplink:
         flushed_seq = self._outbox.flushed_seq
         if (ack.site, ack.gate) != (self._site, self._gate):
             return "it is another gate's"
-        if not 1 <= ack.from_seq <= ack.up_to_seq <= ack.run_end_seq <= flushed_seq:
-            return f"it speaks of events {ack.from_seq} to {ack.run_end_seq}, and {flushed_seq} are flushed"
+        empty = ack.greeting and (ack.from_seq, ack.up_to_seq) == (1, 0)
+        if not (empty or 1 <= ack.from_seq <= ack.up_to_seq <= flushed_seq):
+            return f"it speaks of events {ack.from_seq} to {ack.up_to_seq}, and {flushed_seq} are flushed"
         ours = self._outbox.hash_at(ack.up_to_seq)
         if ours is not None and not hmac.compare_digest(ours.hex().encode(), ack.hash.encode()):
             return f"its chain differs from ours at event {ack.up_to_seq}: two histories share this gate's name"

@@ -210,11 +210,12 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recorder vouches for: every event of this epoch from `from_seq` to `run_end_seq` is in its database.
+    """What a recorder vouches for: every event of this epoch from `from_seq` to `up_to_seq` is in its database.
 
-    `hash` is the chain's at `up_to_seq`, in hex: an event of that run which came just now, so that the gate can
-    compare. A run that begins later than the gate's oldest unacknowledged event, or ends before what it was told
-    to forget, proves a loss: the gate forgets nothing and sends again.
+    `hash` is the chain's at `up_to_seq`, in hex. A run that begins later than the gate's oldest unacknowledged
+    event proves a loss on the way: the gate forgets nothing and sends again. `greeting` says that the recorder has
+    just begun and has nothing after `up_to_seq` (0: nothing at all): what was sent since may be lost, and is sent
+    again.
     """
 
     site: str
@@ -223,7 +224,7 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_seq: int
     up_to_seq: int
     hash: str
-    run_end_seq: int
+    greeting: bool = False
 
 
 class SignedAck(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ class MemoryOutbox:
         self._prev = wire.GENESIS
         self._changed = threading.Condition()
 
-    def append(self, count: int = 1, kind: EventKind = EventKind.ACCESS_GRANTED, **data: object) -> None:
+    def append(self, count: int = 1, kind: EventKind = EventKind.ACCESS_GRANTED, /, **data: object) -> None:
         """Write and flush `count` events."""
         with self._changed:
             for _ in range(count):

@@ -13,8 +13,8 @@ from gate.delivery import PATIENCE_MAX_S, PATIENCE_S, Delivery
 BATCH = 4
 
 
-def ack(from_seq: int, up_to_seq: int, run_end_seq: int | None = None) -> wire.Ack:
-    return wire.Ack("tan-thuan", "cong-a", "e1", from_seq, up_to_seq, "", run_end_seq or up_to_seq)
+def ack(from_seq: int, up_to_seq: int, *, greeting: bool = False) -> wire.Ack:
+    return wire.Ack("tan-thuan", "cong-a", "e1", from_seq, up_to_seq, "", greeting)
 
 
 class World:
@@ -56,7 +56,7 @@ class World:
             assert new.seq not in self.recorded
             self.recorded[new.seq] = Stored(new.prev, new.hash)
         highest = {self.feed.run_of(seq): seq for seq in placement.here}
-        self.acks += [ack(first, seq, last) for (first, last), seq in highest.items()]
+        self.acks += [ack(first, seq) for (first, _), seq in highest.items()]
 
     def _look_up(self, first: int, last: int) -> dict[int, Stored]:
         return {seq: stored for seq, stored in self.recorded.items() if first <= seq <= last}
@@ -69,8 +69,9 @@ class World:
         oldest = next((row.seq for row in self.outbox.rows_after(self.delivery.acked_seq, 1)), None)
         if self.outbox.hash_at(last) is None and last > self.delivery.acked_seq:
             return
+        before = self.delivery.acked_seq
         if self.delivery.acknowledged(heard, oldest, self.mono):
-            for seq in [seq for seq in self.outbox.rows if seq <= last]:
+            for seq in [seq for seq in self.outbox.rows if before < seq <= last]:
                 assert seq in self.recorded, f"the gate would forget event {seq}, which nobody recorded"
 
     def missing(self) -> list[int]:
@@ -109,8 +110,8 @@ def test_nothing_unrecorded_is_forgotten_and_all_arrives_in_the_end(steps: list[
                 top = max(world.recorded, default=0)
                 gaps = [gap for gap in world.feed.gaps if gap[1] < top]
                 world.feed = Feed(top, world.recorded[top].hash if top else wire.GENESIS, gaps)
-                if top:
-                    world.acks.append(ack(world.feed.run_of(top)[0], top, top))
+                if top:  # a recorder that has nothing greets when it hears of the gate
+                    world.acks.append(ack(world.feed.run_of(top)[0], top, greeting=True))
             case "lose":
                 held = [seq for seq in world.outbox.rows if seq > world.delivery.acked_seq]
                 world.outbox.lose(held[1:data.draw(st.integers(1, 5))])
@@ -147,6 +148,16 @@ def test_recorder_heard_again_gets_everything_once_more() -> None:
     assert delivery.sent_seq == 64
 
 
+def test_recorder_that_begins_anew_gets_what_it_does_not_have() -> None:
+    delivery = Delivery(0)
+    delivery.published(1, 1, 64, 0.0)
+    delivery.published(2, 65, 128, 0.0)
+    assert delivery.acknowledged(ack(1, 64), 1, 1.0)
+    assert delivery.sent_seq == 128
+    assert not delivery.acknowledged(ack(1, 64, greeting=True), 65, 2.0)
+    assert delivery.sent_seq == 64
+
+
 def test_run_that_begins_after_the_oldest_event_lets_nothing_go() -> None:
     delivery = Delivery(0)
     delivery.published(1, 1, 64, 0.0)
@@ -169,3 +180,11 @@ def test_refused_batch_holds_back_what_came_with_it() -> None:
     assert delivery.refused(1, 0.0)
     assert delivery.confirmed(2) is None
     assert (delivery.sent_seq, delivery.may_send(1.0), delivery.may_send(PATIENCE_S)) == (0, False, True)
+
+
+def test_older_database_is_filled_up_though_newer_events_are_acknowledged_meanwhile() -> None:
+    delivery = Delivery(300)
+    delivery.published(1, 301, 400, 0.0)
+    assert not delivery.acknowledged(ack(1, 0, greeting=True), 301, 1.0)
+    assert delivery.acknowledged(ack(301, 400), 301, 1.0)
+    assert (delivery.acked_seq, delivery.sent_seq) == (400, 0)

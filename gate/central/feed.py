@@ -101,6 +101,8 @@ def _read(body: bytes) -> Arrival:
         prev = bytes.fromhex(event.prevhash)
     except ValueError as error:
         raise MalformedError("not an event: prevhash is not hex") from error
+    if len(prev) != len(wire.GENESIS):  # `fromhex` skips blanks
+        raise MalformedError("not an event: prevhash is too short")
     return Arrival(event, body, prev, wire.event_hash(body))
 
 

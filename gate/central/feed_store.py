@@ -88,6 +88,12 @@ class FeedStore:
                 table.Gap.from_seq >= first, table.Gap.to_seq <= last).values(explained=kind))
         return kept, placement
 
+    def has(self, site: str, gate: str, epoch: str) -> bool:
+        """Whether any event of that epoch has come."""
+        ours = select(table.Feed.id).where(
+            table.Feed.site == site, table.Feed.gate == gate, table.Feed.epoch == epoch)
+        return (site, gate, epoch) in self._feeds or self._now.scalar(ours) is not None
+
     def hash_at(self, kept: KeptFeed, seq: int) -> bytes:
         """The chain's hash at a seq that is here."""
         if seq == kept.feed.last_seq:

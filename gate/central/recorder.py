@@ -35,6 +35,8 @@ log = logging.getLogger("gate.recorder")
 
 Touched = dict[tuple[int, int], tuple[KeptFeed, int]]
 """Feed id and first seq of a run -> the feed, and the highest seq of that run that came now."""
+Owed = dict[tuple[str, str, str, int], wire.Ack]
+"""Site, gate, epoch and first seq of a run (0: none) -> the last that there is to say of it."""
 
 
 class Recorder:
@@ -55,7 +57,7 @@ class Recorder:
         self._clock = clock
         self._link = Link(broker, client_id, mono=lambda: clock.now().mono, rng=rng, session=True,
                           confirm_by_hand=True)
-        self._owed: dict[tuple[int, int], wire.Ack] = {}
+        self._owed: Owed = {}
         self._boot = secrets.token_hex(8)
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -89,12 +91,12 @@ class Recorder:
         self._acknowledge()
 
     def _greet(self) -> None:
-        """Say where each gate's feed stands: a gate that thinks we have more sends it again."""
+        """Say where each gate's feed stands, so that the gate sends again what came to nobody."""
         def work(touched: Touched) -> None:
             for kept in self._store.newest_feeds(self._site):
                 if kept.feed.last_seq:
                     touched[kept.id, 0] = (kept, kept.feed.last_seq)
-        self._commit(work)
+        self._commit(work, greeting=True)
 
     def _record(self, arrived: Sequence[Arrived]) -> None:
         """Store all of it at once; where one message trips us, each by itself, and without that one."""
@@ -111,17 +113,17 @@ class Recorder:
             for message in arrived:
                 self._link.confirm(message)
 
-    def _commit(self, work: Callable[[Touched], object]) -> bool:
+    def _commit(self, work: Callable[[Touched], object], *, greeting: bool = False) -> bool:
         """Do `work` in one transaction and note what it has to be acknowledged; False when the database refused."""
         touched: Touched = {}
-        owed: dict[tuple[int, int], wire.Ack] = {}
+        owed: Owed = {}
         try:
             with self._store.writing():
                 work(touched)
                 for kept, seq in sorted(touched.values(), key=lambda touch: touch[1]):
-                    first, last = kept.feed.run_of(seq)
+                    name, (first, _) = (kept.site, kept.gate, kept.epoch), kept.feed.run_of(seq)
                     hash_ = self._store.hash_at(kept, seq).hex()
-                    owed[kept.id, first] = wire.Ack(kept.site, kept.gate, kept.epoch, first, seq, hash_, last)
+                    owed[*name, first] = wire.Ack(*name, first, seq, hash_, greeting)
         except OperationalError as error:
             log.error("the database refuses: %s; nothing was acknowledged, all of it will come again", error.orig)
             self._link.drop("the database refuses")
@@ -152,6 +154,9 @@ class Recorder:
     def _take_batch(self, site: str, gate: str, payload: bytes, touched: Touched) -> None:
         now = self._clock.now().utc
         arrivals = read_batch(payload, site, gate)
+        epoch, first_seq = arrivals[0].event.epoch, arrivals[0].seq
+        if first_seq > 1 and not self._store.has(site, gate, epoch):
+            self._owe_greeting(site, gate, epoch)
         kept, placement = self._store.add(site, gate, arrivals, now)
         self.counts["batches"] += 1
         self.counts["events"] += len(arrivals)
@@ -172,9 +177,15 @@ class Recorder:
             case ["up", "info" | "state" as name] if payload:
                 said = wire.read_message(payload, name, wire.Info if name == "info" else wire.State)
                 self._store.gate_says(site, gate, at, **{name: msgspec.to_builtins(said)})
+                if isinstance(said, wire.State) and not self._store.has(site, gate, said.epoch):
+                    self._owe_greeting(site, gate, said.epoch)
             case ["up", "alert", id]:
                 detail = wire.read_message(payload, "alert", wire.AlertState).detail if payload else None
                 self._store.gate_alert(site, gate, id, detail)
+
+    def _owe_greeting(self, site: str, gate: str, epoch: str) -> None:
+        """Tell a gate that we have nothing of this epoch: a new database gets whatever is still held there."""
+        self._owed[site, gate, epoch, 0] = wire.Ack(site, gate, epoch, 1, 0, wire.GENESIS.hex(), greeting=True)
 
     def _acknowledge(self) -> None:
         """Send what we owe, as far as the broker takes it now; a later word on a run replaces one that waits."""
