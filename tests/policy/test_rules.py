@@ -1,0 +1,107 @@
+"""Each rule by a table, their order, and the rule that `docs/writing-a-rule.md` writes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gate.clock import SHIFT_START
+from gate.model import Claims, Credential, Direction, Mode, Now, Proof, Reason, RosterEntry
+from gate.policy.context import Context
+from gate.policy.rules import RULES, Rule, judge
+from gate.policy.schedule import schedules_from_json
+from gate.texts import TEXTS
+from gate.trust import Revocations
+from gate.view import DocumentSet, View
+
+NOW = Now(SHIFT_START, 0.0)
+ENTRY = RosterEntry("an", frozenset({"xuong-a"}))
+CLAIMS = Claims("khu-a", "an", "a2lk", "00" * 8)
+DAY = timedelta(days=1)
+
+
+def context(*, entry: RosterEntry | None = ENTRY, claims: Claims | None = None, now: Now = NOW,
+            direction: Direction = Direction.ENTRY, documents: dict[str, Any] | None = None, **view: Any) -> Context:
+    schedules = schedules_from_json(
+        b'{"schema": "gate.schedules/1", "schedules": {"ca-ngay": {"mon": [["07:00", "18:00"]]}}}')
+    in_force = DocumentSet(schedules=schedules, published_at=SHIFT_START - DAY, **(documents or {}))
+    credential = Credential("gp1", Proof.SIGNED if claims else Proof.LISTED, "an", claims, entry)
+    return Context(credential, direction, View("xuong-a", ZoneInfo("Asia/Ho_Chi_Minh"), in_force, **view), now)
+
+
+UNTRUSTED = replace(NOW, trusted=False)
+CASES = [
+    ("nothing against them", {}, None),
+    ("lockdown", {"mode": Mode.LOCKDOWN}, Reason.LOCKDOWN),
+    ("free", {"mode": Mode.FREE}, None),
+    ("holder revoked", {"documents": {"revocations": Revocations(holders=frozenset({"an"}))}}, Reason.REVOKED),
+    ("pass revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(passes=frozenset({"00" * 8}))}},
+     Reason.REVOKED),
+    ("another pass revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(frozenset({"11" * 8}))}}, None),
+    ("key revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(keys=frozenset({"a2lk"}))}},
+     Reason.REVOKED),
+    ("clock untrusted, continue", {"now": UNTRUSTED}, None),
+    ("clock untrusted, deny", {"now": UNTRUSTED, "continue_on_untrusted_clock": False}, Reason.CLOCK_UNTRUSTED),
+    ("roster a day old, two allowed", {"roster_max_age": 2 * DAY}, None),
+    ("roster a day old, an hour allowed", {"roster_max_age": timedelta(hours=1)}, Reason.ROSTER_STALE),
+    ("stale, continue", {"roster_max_age": timedelta(hours=1), "continue_on_stale_roster": True}, None),
+    ("stale cannot be known", {"roster_max_age": timedelta(hours=1), "now": UNTRUSTED}, None),
+    ("roster entry over", {"entry": replace(ENTRY, valid_until_at=SHIFT_START)}, Reason.EXPIRED),
+    ("roster entry not yet", {"entry": replace(ENTRY, valid_from_at=SHIFT_START + DAY)}, Reason.NOT_YET_ACTIVE),
+    ("roster entry begins now", {"entry": replace(ENTRY, valid_from_at=SHIFT_START)}, None),
+    ("pass over, entry good", {"claims": replace(CLAIMS, valid_until_at=SHIFT_START)}, Reason.EXPIRED),
+    ("over, but the clock is not known", {"entry": replace(ENTRY, valid_until_at=SHIFT_START), "now": UNTRUSTED}, None),
+    ("another area", {"entry": replace(ENTRY, areas=frozenset({"kho-b"}))}, Reason.NO_ACCESS_RIGHTS),
+    ("no area at all", {"entry": replace(ENTRY, areas=frozenset())}, Reason.NO_ACCESS_RIGHTS),
+    ("pass narrows the entry", {"claims": replace(CLAIMS, areas=frozenset({"kho-b"}))}, Reason.NO_ACCESS_RIGHTS),
+    ("pass alone", {"entry": None, "claims": replace(CLAIMS, areas=frozenset({"xuong-a"}))}, None),
+    ("pass alone without areas", {"entry": None, "claims": CLAIMS}, Reason.NO_ACCESS_RIGHTS),
+    ("before the shift", {"entry": replace(ENTRY, schedule="ca-ngay")}, Reason.OUT_OF_TIME_RANGE),
+    ("in the shift", {"entry": replace(ENTRY, schedule="ca-ngay"), "now": replace(NOW, utc=SHIFT_START + timedelta(hours=1))},
+     None),
+]
+
+
+@pytest.mark.parametrize(("what", "case", "reason"), CASES, ids=[case[0] for case in CASES])
+def test_rule(what: str, case: dict[str, Any], reason: Reason | None) -> None:
+    answer = judge(context(**case))
+    assert (answer[1] if answer else None) is reason
+
+
+@pytest.mark.parametrize(("what", "case", "reason"), CASES, ids=[case[0] for case in CASES])
+def test_no_rule_binds_exit(what: str, case: dict[str, Any], reason: Reason | None) -> None:
+    assert judge(context(**case, direction=Direction.EXIT)) is None
+
+
+def test_lockdown_speaks_before_any_other_rule() -> None:
+    everything = context(mode=Mode.LOCKDOWN, entry=replace(ENTRY, valid_until_at=SHIFT_START, areas=frozenset()),
+                         documents={"revocations": Revocations(holders=frozenset({"an"}))})
+    assert judge(everything) == ("lockdown", Reason.LOCKDOWN)
+    assert judge(everything, RULES[1:]) == ("revocation", Reason.REVOKED)
+
+
+def test_no_rules_deny() -> None:
+    assert judge(context(), ()) == ("no-rules", Reason.INTERNAL_ERROR)
+
+
+def test_every_reason_has_a_text_in_both_languages_and_a_next_step() -> None:
+    assert set(TEXTS) == set(Reason)
+    assert all(all(text) for text in TEXTS.values())
+
+
+def test_the_rule_of_the_page_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "writing-a-rule.md").read_text()
+    (source,) = re.findall(r'```python\n(""".*?)```', page, re.S)
+    written: dict[str, Any] = {}
+    exec(source, written)
+    sunday = replace(NOW, utc=datetime.fromisoformat("2026-11-22T12:00:00+07:00"))
+    rules = (Rule("sunday", written["rule"]),)
+    assert judge(context(now=sunday), rules) == ("sunday", Reason.OUT_OF_TIME_RANGE)
+    assert judge(context(now=replace(sunday, trusted=False)), rules) is None
+    assert judge(context(), rules) is None
