@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import logging
+import math
 import os
 import signal
 import sys
@@ -49,8 +50,8 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
 
     logging.basicConfig(stream=sys.stderr, format="gate camera: %(message)s")
     check_size(args.width, args.height)
-    if min(args.fps, args.repeat_s, args.hold_s, args.stall_s) <= 0:
-        raise UsageError("--fps, --repeat-s, --hold-s and --stall-s must be above 0")
+    if not all(0 < value < math.inf for value in (args.fps, args.repeat_s, args.hold_s, args.stall_s)):
+        raise UsageError("--fps, --repeat-s, --hold-s and --stall-s must be numbers above 0")
 
     def pet(alive: Alive) -> None:
         if alive.frame_age_s < args.stall_s:

@@ -10,10 +10,9 @@ import weakref
 from collections.abc import Callable, Iterable
 from ctypes import string_at
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-from gate.decoder.frame import CAMERA_EXTRA, SIDE_MAX_PX, Frame, load_image, load_library
+from gate.decoder.frame import CAMERA_EXTRA, SIDE_MAX_PX, Frame, load_library
 from gate.errors import DeviceError, UsageError
 
 Engine = Literal["ladder", "zxing", "zbar"]
@@ -161,15 +160,6 @@ class LadderReader:
         doubled = image.resize((width, height), images.Resampling.BICUBIC)
         return [Symbol(symbol.payload, symbol.size_px2 // 4)
                 for symbol in self._zxing.read(Frame(doubled.tobytes(), width, height, width))]
-
-
-def read_image(path: str | Path) -> list[Symbol]:
-    """Every symbol in an image file, by the whole ladder, largest first.
-
-    Raises:
-        UsageError: not an image file within the limits.
-    """
-    return LadderReader(climb_every=1).read(load_image(path))
 
 
 def _corners(position: Any) -> list[tuple[int, int]]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gate.decoder.frame import Frame, load_image, load_library
+from gate.decoder.frame import Frame, load_library
+from gate.drivers.images import load_image
 from gate.errors import DeviceError, UsageError
 
 log = logging.getLogger(__name__)
