@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options; those of `gate.drivers.camera.CameraSettings`, and its socket."""
     parser.add_argument("--socket", type=Path, required=True, help="where the daemon connects")
     parser.add_argument("--source", default="picamera2",
-                        help="picamera2 (default), v4l2:/dev/video0, video:FILE or folder:DIR")
+                        help="picamera2 (default), picamera2:1, v4l2:/dev/video0, video:FILE or folder:DIR")
     parser.add_argument("--engine", default="ladder", choices=get_args(Engine), help="what finds the symbols")
     parser.add_argument("--width", type=int, default=1280, help="pixels (default %(default)s)")
     parser.add_argument("--height", type=int, default=720, help="pixels (default %(default)s)")

@@ -21,8 +21,8 @@ Pixels = Annotated[int, Meta(ge=64, le=4096)]
 class CameraSettings(config.Section, frozen=True, kw_only=True):
     """Which camera, and how its process is watched."""
 
-    source: Annotated[str, Meta(pattern="^(picamera2|(v4l2|video|folder):.+)$")] = "picamera2"
-    """`picamera2`, `v4l2:/dev/video0`, `video:FILE`, or `folder:DIR`: images put there are held to the lens."""
+    source: Annotated[str, Meta(pattern="^(picamera2(:[01])?|(v4l2|video|folder):.+)$")] = "picamera2"
+    """`picamera2`, `picamera2:1` (the second), `v4l2:/dev/video0`, `video:FILE`, or `folder:DIR`."""
     engine: Literal["ladder", "zxing", "zbar"] = "ladder"
     """What finds the symbols; `ladder` is zxing, then zbar where zxing sees more than it can read."""
     width: Pixels = 1280

@@ -144,7 +144,9 @@ class CameraProcess:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening socket at `path` that only this user can connect to; takes the place of a stale one.
+    """A listening socket at `path`, for this user and this group only; takes the place of a stale one.
+
+    The group is for systemd's unit, in which the daemon is another user.
 
     Raises:
         UsageError: something else is at `path`, or its folder is not there.
@@ -158,7 +160,7 @@ def listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(f"no socket can be made at {path}: {error.strerror}") from error
-    path.chmod(0o600)  # before listen, until which nobody can connect
+    path.chmod(0o660)  # before listen, until which nobody can connect
     listener.listen()
     listener.setblocking(False)
     return listener

@@ -49,15 +49,15 @@ class Source(Protocol):
 
 
 def open_source(spec: str, view: View) -> Source:
-    """The source that `spec` names: `picamera2`, `v4l2:DEVICE`, `video:FILE` or `folder:DIR`.
+    """The source that `spec` names: `picamera2`, `picamera2:1`, `v4l2:DEVICE`, `video:FILE` or `folder:DIR`.
 
     Raises:
         UsageError: `spec` has none of these forms.
     """
-    if spec == "picamera2":
-        return Picamera2Source(view)
-    kind, _, place = spec.partition(":")
+    kind, colon, place = spec.partition(":")
     match kind:
+        case "picamera2" if place.isdecimal() or not colon:
+            return Picamera2Source(int(place or 0), view)
         case "v4l2" if place:
             return V4l2Source(place, view)
         case "video" if place:
@@ -68,9 +68,10 @@ def open_source(spec: str, view: View) -> Source:
 
 
 class Picamera2Source:
-    """A camera on the Pi's own connector."""
+    """A camera on the Pi's own connector; a Pi 5 has two, 0 and 1."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, number: int, view: View) -> None:
+        self._number = number
         self._view = view
 
     def frames(self) -> Iterator[Frame]:
@@ -78,7 +79,7 @@ class Picamera2Source:
             "picamera2", "apt-get install python3-picamera2, and make the environment with --system-site-packages")
         size = (self._view.width, self._view.height)
         try:
-            camera = library.Picamera2()
+            camera = library.Picamera2(self._number)
             camera.configure(camera.create_video_configuration(
                 main={"format": "YUV420", "size": size}, controls={"FrameRate": self._view.fps}))
             if "AfMode" in camera.camera_controls:
@@ -89,7 +90,7 @@ class Picamera2Source:
             while True:
                 # Planar: the grey rows come first, the colours behind them are not looked at.
                 yield Frame(memoryview(camera.capture_buffer("main")), width, height, stride)
-        except (RuntimeError, IndexError, OSError) as error:  # IndexError: no camera at all
+        except (RuntimeError, IndexError, OSError) as error:  # IndexError: no such camera
             raise DeviceError(f"the Pi's camera: {error}; check its ribbon cable with rpicam-hello") from error
 
 

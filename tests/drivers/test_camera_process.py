@@ -195,11 +195,11 @@ def test_process_ends_when_its_source_does(tmp_path) -> None:
     assert not lane.path.exists(), "no socket without a frame"
 
 
-def test_socket_is_for_this_user_only_and_replaces_a_stale_one(tmp_path) -> None:
+def test_socket_is_for_this_user_and_group_only_and_replaces_a_stale_one(tmp_path) -> None:
     path = tmp_path / "camera.socket"
     listen(path).close()
     with listen(path):
-        assert stat.filemode(path.stat().st_mode) == "srw-------"
+        assert stat.filemode(path.stat().st_mode) == "srw-rw----"
 
 
 def test_socket_never_replaces_a_file_and_needs_its_folder(tmp_path) -> None:
