@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from gate import wire
+from gate.commands.feed_lines import event_text
 from gate.errors import UsageError
 from gate.ledger import FILE_NAME, LedgerReader, Row
 from gate.model import EventKind
-from gate.texts import kind_words, reason_text
 
 HELP = "read, verify or export this gate's ledger"
 INTACT, BROKEN = 0, 1
@@ -135,21 +135,10 @@ def _json_line(row: Row) -> str:
 
 def _line(row: Row) -> str:
     event = wire.read_event(row.body)
-    words = kind_words(event.kind)
-    about = [f"{words.vi} / {words.en}"]
-    if event.kind == EventKind.ACCESS_DENIED:
-        text = reason_text(str(event.data.get("reason", "")))
-        about.append(f"{text.vi} / {text.en}")
-    about += [f"{key}={value}" for key, value in event.data.items() if value != ""]
     moment = event.time.replace("T", " ")
-    return f"{moment}{'' if event.synced else '?'}  #{event.seq}  " + _printable("  ".join(about))
+    return f"{moment}{'' if event.synced else '?'}  #{event.seq}  {event_text(event.kind, event.data)}"
 
 
 def _cell(value: Any) -> Any:
     """What a spreadsheet would take for a formula is made plain text."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def _printable(text: str) -> str:
-    """Without anything that could steer a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
