@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
-PIP_INSTALL := install --quiet --disable-pip-version-check --no-input
+PIP_INSTALL := install -qq --disable-pip-version-check --no-input
 
 # A Python that brings no ensurepip is Debian's own, without its package for virtual environments.
 VENV_PACKAGE = $(shell $(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv)
