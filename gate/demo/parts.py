@@ -89,12 +89,16 @@ class Parts:
 
     def start_central(self) -> None:
         """Recorder and live page."""
+        self.start_recorder()
+        self._start_gate("web", "central", "web", "--db", self.site.database, "--port", str(self.web_port))
+        wait_for("the live page", lambda: listens(self.web_port))
+
+    def start_recorder(self) -> None:
+        """What keeps the gate's events; it may begin before the broker does."""
         site = self.site
         self._start_gate("recorder", "central", "recorder", "--broker", "127.0.0.1", "--port", str(site.broker_port),
                          "--username", "recorder", "--password-file", str(site.folder / "recorder.password"),
                          "--db", site.database, "--key", str(site.folder / "recorder.pem"), "--site", "demo")
-        self._start_gate("web", "central", "web", "--db", site.database, "--port", str(self.web_port))
-        wait_for("the live page", lambda: listens(self.web_port))
 
     def start_gate(self) -> None:
         """The gate itself."""
