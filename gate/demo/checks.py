@@ -91,7 +91,7 @@ class Walk:
         """The gate decides while the broker is away, and its events arrive afterwards."""
         self.parts.stop("broker")
         pulses = self._pulses(ENTRY_PIN)
-        self.lane.scan("scanner-in", "binh-cccd")
+        self.lane.scan("scanner-in", "an-qr")
         try:
             wait_for("a pulse without a broker", lambda: self._pulses(ENTRY_PIN) > pulses, EVENT_S)
             moved = "released"
