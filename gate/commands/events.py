@@ -72,9 +72,11 @@ def _tail(reader: LedgerReader, args: argparse.Namespace) -> int:
         raise UsageError("--lines counts events: 0 or more")
     kinds = tuple(EventKind(kind) for kind in args.kind)
     say = _json_line if args.json else _line
-    for row in reader.recent(args.lines, kinds):
+    newest = reader.recent(1)
+    latest = reader.recent(args.lines, kinds)
+    for row in latest:
         print(say(row))
-    seq = next((row.seq for row in reader.recent(1)), 0)
+    seq = max((row.seq for row in [*newest, *latest]), default=0)
     while args.follow:
         for row in _rows(reader, seq):
             seq = row.seq
