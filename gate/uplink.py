@@ -12,6 +12,7 @@ no later than our oldest unacknowledged row.
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
@@ -29,6 +30,8 @@ from gate.model import Fault
 from gate.mqtt_client import Answered, Arrived, Down, Happening, Link, Up
 from gate.noticeboard import NoticeBoard
 from gate.trust import Keyring
+
+log = logging.getLogger("gate.uplink")
 
 STOP_S = 3.0
 """What a stop may take: the last status is worth a moment, not a wait."""
@@ -77,8 +80,8 @@ class Outbox(Protocol):
 class Uplink:
     """Sends one gate's feed and notices to a broker, as `settings` say; `rng` only spreads reconnections.
 
-    `say` hears of what an operator has to mend, once for each change of it. `keyring` is asked anew for
-    each acknowledgement, because documents change while we run.
+    What an operator has to mend becomes an alert and a line in the log, once for each change of it; `say` hears
+    of our own faults. `keyring` is asked anew for each acknowledgement, because documents change while we run.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Uplink:
         self._ack_topic = wire.down(site, gate, "ack")
         self._link = Link(settings, f"gate-{site}-{gate}", mono=self._mono, rng=self._rng, will=self._will)
         self._board = NoticeBoard()
-        self._failure = ""
+        self._failure = self._down = ""
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, name="uplink", daemon=True),
                          threading.Thread(target=self._ring, name="uplink-bell", daemon=True)]
@@ -221,8 +224,12 @@ class Uplink:
                 self._board.begin_again()  # a broker may have forgotten what it retained
                 self._clear("publish-refused")
                 self._link.subscribe(self._ack_topic)
-            case Down():
+                self._down = ""
+            case Down(detail):
                 self._delivery.disconnected()
+                if detail != self._down:
+                    self._down = detail
+                    log.warning("no broker: %s", detail)
             case Answered(mid, refused) if refused:
                 what = "events" if self._delivery.refused(mid, self._mono()) else "publish"
                 self._raise(f"{what}-refused", f"the broker refuses what this gate sends: {refused}; check its ACL")
@@ -306,7 +313,7 @@ class Uplink:
         told = wire.AlertState(alert, detail)
         if self._board.standing(f"alert/{alert}") != told:
             self.alert(alert, detail)
-            self._say(Fault("uplink", detail))
+            log.warning("%s", detail)
 
     def _clear(self, alert: str) -> None:
         if self._board.standing(f"alert/{alert}") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from random import Random
@@ -34,35 +35,42 @@ KEYRING = Keyring([Key(RECORDER_KID, RECORDER.public_key(), "kcn", "recorder")])
 MakeUplink = Callable[..., Uplink]
 
 
-class Faults(list[Fault]):
-    """What the uplink complained of; `wait` until it did."""
+class Complaints(logging.Handler):
+    """What the uplink complained of, in the log or as a fault; `wait` until it did."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.told: list[str] = []
         self._news = threading.Condition()
 
-    def say(self, fault: Fault) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say(record.getMessage())
+
+    def say(self, said: str | Fault) -> None:
         with self._news:
-            self.append(fault)
+            self.told.append(said.detail if isinstance(said, Fault) else said)
             self._news.notify_all()
 
     def wait(self, word: str) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: any(word in fault.detail for fault in self), 30.0), list(self)
+            assert self._news.wait_for(lambda: any(word in text for text in self.told), 30.0), self.told
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def complaints() -> Iterator[Complaints]:
+    handler = Complaints()
+    logging.getLogger("gate.uplink").addHandler(handler)
+    yield handler
+    logging.getLogger("gate.uplink").removeHandler(handler)
 
 
 @pytest.fixture
-def make(faults: Faults) -> Iterator[MakeUplink]:
+def make(complaints: Complaints) -> Iterator[MakeUplink]:
     made: list[Uplink] = []
 
     def start(outbox: MemoryOutbox, settings: Mqtt, keyring: Keyring = KEYRING) -> Uplink:
         uplink = Uplink(outbox, settings, site=SITE, gate=GATE, keyring=lambda: keyring, clock=SystemClock(),
-                        say=faults.say, rng=Random(7))
+                        say=complaints.say, rng=Random(7))
         uplink.start()
         made.append(uplink)
         return uplink
@@ -139,7 +147,7 @@ def test_false_acknowledgement_lets_the_ledger_forget_nothing(
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff" * 100, b"[" * 50_000, b'{"data":{"sign1":"%%"}}'])
 def test_junk_for_an_acknowledgement_is_refused_and_told_once(
-    mosquitto: Mosquitto, make: MakeUplink, faults: Faults, junk: bytes,
+    mosquitto: Mosquitto, make: MakeUplink, complaints: Complaints, junk: bytes,
 ) -> None:
     outbox, probe = MemoryOutbox(), mosquitto.probe(wire.up(SITE, GATE, "#"))
     outbox.append(10)
@@ -147,10 +155,10 @@ def test_junk_for_an_acknowledgement_is_refused_and_told_once(
     probe.wait(lambda messages: 10 in seqs(messages))
     for _ in range(3):
         probe.publish(ACK, junk)
-    faults.wait("refused")
+    complaints.wait("refused")
     probe.publish(ACK, acknowledge(outbox, 10))
     outbox.wait_acked(10)
-    assert len(faults) == 1
+    assert len(complaints.told) == 1
     probe.wait(lambda messages: last(messages, "alert/ack-refused") == b"")  # raised, and cleared by the true one
 
 
@@ -282,7 +290,7 @@ def test_live_copies_go_out_at_once_and_never_stale(mosquitto: Mosquitto, make: 
 
 
 def test_denied_publish_raises_a_fault_once_and_events_wait(
-    tmp_path: Any, make: MakeUplink, faults: Faults,
+    tmp_path: Any, make: MakeUplink, complaints: Complaints,
 ) -> None:
     users = {"gate-a": "bí mật", "watcher": "w"}
     acl = "user gate-a\ntopic write gate/1/tan-thuan/cong-a/up/status\nuser watcher\ntopic read gate/#\n"
@@ -291,27 +299,28 @@ def test_denied_publish_raises_a_fault_once_and_events_wait(
     outbox = MemoryOutbox()
     outbox.append(1000)
     make(outbox, broker.settings(username="gate-a", password_file=tmp_path / "password", ack="broker"))
-    faults.wait("Not authorized")
+    complaints.wait("Not authorized")
     assert outbox.acked_seq == 0, "what the broker refused is not delivered"
-    assert len([fault for fault in faults if "Not authorized" in fault.detail]) <= 2
+    assert len([text for text in complaints.told if "Not authorized" in text]) <= 2
     broker.stop()
 
 
-def test_wrong_password_is_retried_and_never_logged(tmp_path: Any, make: MakeUplink, faults: Faults) -> None:
+def test_wrong_password_is_retried_and_never_logged(tmp_path: Any, make: MakeUplink, complaints: Complaints) -> None:
     broker = Mosquitto(tmp_path / "broker", users={"gate-a": "right"}).start()
     password = tmp_path / "password"
     password.write_text("wrong")
     outbox = MemoryOutbox()
     outbox.append(10)
     make(outbox, broker.settings(username="gate-a", password_file=password, ack="broker"))
+    complaints.wait("Not authorized")
     password.write_text("right")  # a new password needs no restart
     outbox.wait_acked(10)
-    assert not any("right" in fault.detail or "wrong" in fault.detail for fault in faults)
+    assert not any("right" in text or "wrong" in text for text in complaints.told)
     broker.stop()
 
 
 def test_outbox_that_fails_is_told_and_the_thread_lives_on(
-    mosquitto: Mosquitto, make: MakeUplink, faults: Faults,
+    mosquitto: Mosquitto, make: MakeUplink, complaints: Complaints,
 ) -> None:
     outbox = MemoryOutbox()
     healthy, broken = outbox.rows_after, True
@@ -324,7 +333,7 @@ def test_outbox_that_fails_is_told_and_the_thread_lives_on(
     outbox.rows_after = rows_after  # type: ignore[method-assign]
     outbox.append(10)
     make(outbox, mosquitto.settings(ack="broker"))
-    faults.wait("disk I/O error")
+    complaints.wait("disk I/O error")
     broken = False
     outbox.wait_acked(10)
-    assert len(faults) == 1
+    assert len([text for text in complaints.told if "disk I/O error" in text]) == 1
