@@ -40,29 +40,35 @@ def always() -> bool:
     return True
 
 
+def wall_time() -> datetime:
+    """What the machine's clock says, right or wrong."""
+    return datetime.now(UTC)
+
+
 class SystemClock:
     """Wall and monotonic time; trusted when it is synchronised and not behind the floor.
 
     The floor rises only from trusted time, so one jump to 2038 bricks nothing. `synchronised` is asked at
-    most once in `recheck_s` seconds.
+    most once in `recheck_s` seconds; `wall` and `mono` are the machine's own two clocks.
     """
 
     def __init__(
         self, floor_at: datetime = BUILD_FLOOR, synchronised: Callable[[], bool] = kernel_synchronised,
-        recheck_s: float = 10.0,
+        recheck_s: float = 10.0, wall: Callable[[], datetime] = wall_time, mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self.floor_at = max(floor_at, BUILD_FLOOR)
         self._synchronised = synchronised
         self._recheck_s = recheck_s
+        self._wall, self._mono = wall, mono
         self._checked_mono = float("-inf")
         self._synced = False
 
     def now(self) -> Now:
-        mono = time.monotonic()
+        mono = self._mono()
         if mono - self._checked_mono >= self._recheck_s:
             self._synced = self._synchronised()
             self._checked_mono = mono
-        utc = datetime.now(UTC)
+        utc = self._wall()
         trusted = self._synced and utc >= self.floor_at
         if trusted:
             self.floor_at = utc

@@ -83,21 +83,30 @@ class Flusher:
         return True
 
     def _run(self) -> None:
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        """Wait for something to flush, and flush it; False once the end has come, or the disk has failed."""
         try:
-            while (seq := self._next()) is not None:
-                if seq > self.flushed_seq:
-                    self._fdatasync(self._wal)
-                    with self._changed:
-                        self.flushed_seq = seq
-                        self._changed.notify_all()
-                    self._on_flushed(seq)
-                if self._checkpoint_is_due():
-                    self._checkpoint()
+            seq = self._next()
+            if seq is None:
+                return False
+            if seq > self.flushed_seq:
+                self._fdatasync(self._wal)
+                with self._changed:
+                    self.flushed_seq = seq
+                    self._changed.notify_all()
+                self._on_flushed(seq)
+            if self._checkpoint_is_due():
+                self._checkpoint()
         except (OSError, sqlite3.Error) as error:
             with self._changed:
                 self._failed = True
                 self._changed.notify_all()
             self._on_problem("the disk did not take what was written", error)
+            return False
+        return True
 
     def _next(self) -> int | None:
         """The seq to flush up to, once there is one; None when all is flushed and the end has come."""

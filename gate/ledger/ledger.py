@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -52,6 +53,8 @@ class Ledger:
     """Whether the run before this one ended without `stop`."""
     damaged_copy: Path | None
     """Where a damaged ledger was moved to, when `start` found one."""
+    writer_type: ClassVar[type[Writer]] = Writer
+    flusher_type: ClassVar[type[Flusher]] = Flusher
 
     def __init__(
         self, path: Path, *, site: str, gate: str, zone: ZoneInfo, settings: config.Ledger,
@@ -93,11 +96,12 @@ class Ledger:
             self._resources = resources.pop_all()
         self.epoch, self.was_unclean = self._file.epoch, self._file.was_unclean
         self._state = dict(self._file.state)
-        self._flusher = Flusher(
+        self._flusher = self.flusher_type(
             self.path, flushed_seq=self.written_seq, fdatasync=self._fdatasync, on_problem=self._problem,
             on_flushed=lambda seq: self._say(Flushed(seq)),
         )
-        self._writer = Writer(self._file, self._journal, on_written=self._flusher.written, on_problem=self._problem)
+        self._writer = self.writer_type(
+            self._file, self._journal, on_written=self._flusher.written, on_problem=self._problem)
         self._flusher.start(on_checkpointed=self._writer.restart_wal)
         self._writer.start()
         self._started = self._open = True

@@ -111,22 +111,26 @@ class Writer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            items = self._gather()
-            stopping = bool(items) and items[-1] is _STOP
-            try:
-                if not self.broken:
-                    self._commit(items, stopping)
-            except sqlite3.Error as error:
-                if is_disk_full(error):
-                    self._carry_over(items)
-                else:
-                    self.broken = True
-                    self._on_problem("the ledger cannot be written", error)
-            if self.broken:
-                for item in items:
-                    item.ticket.fail()
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        """Wait for something to do, and do it; False once the end has come."""
+        items = self._gather()
+        stopping = bool(items) and items[-1] is _STOP
+        try:
+            if not self.broken:
+                self._commit(items, stopping)
+        except sqlite3.Error as error:
+            if is_disk_full(error):
+                self._carry_over(items)
+            else:
+                self.broken = True
+                self._on_problem("the ledger cannot be written", error)
+        if self.broken:
+            for item in items:
+                item.ticket.fail()
+        return not stopping
 
     def _gather(self) -> list[Item]:
         """Whatever has come in, with what was carried over and denials whose time has come, as one batch."""
