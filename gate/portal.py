@@ -4,8 +4,9 @@
 Which state follows which is in `gate.portal_table`, what each action does in `gate.portal_actions`; here stands
 how a fact becomes inputs, how a row is followed, how the lane comes to rest and who is served next.
 
-Only the way in can be held up: a way out is released from every state in which the lane is at rest, lockdown
-included, and nothing secures the lane while the emergency input is active (laws 3 and 5).
+Only the way in is ever refused. A way out is released from every state in which the lane is at rest, lockdown
+included; while somebody else has the lane it waits `pending_s` for them and is then let out beside them. Nothing
+secures the lane while the emergency input is active (laws 3 and 5).
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from gate.model import (
     Flushed,
     Mode,
     Now,
-    Reason,
     SetMode,
     Tick,
 )
 from gate.portal_actions import NO_TIMERS, Actions, Pending, Portal, Timing
 from gate.portal_table import AT_REST, TRANSITIONS, Input, State
 
-__all__ = ["NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written", "begin", "on"]
+__all__ = ["Locked", "Moved", "NotLocked", "NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written",
+           "begin", "on"]
 
 OPENING = frozenset({"passage", "door"})
 """The contacts that say that somebody is in the lane, or that the door is open."""
@@ -49,20 +50,41 @@ class NotWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The barrier released as it was told."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotMoved:
-    """The barrier's output failed."""
+    """The barrier did not release as it was told."""
 
     detail: str
 
 
-Fact = Decision | Contact | SetMode | Flushed | Written | NotWritten | NotMoved | Tick
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The barrier is locked, as the lane wants it."""
 
+
+@dataclass(frozen=True, slots=True)
+class NotLocked:
+    """The barrier stays released though the lane wants it locked."""
+
+    detail: str
+
+
+Fact = Decision | Contact | SetMode | Flushed | Written | NotWritten | Moved | NotMoved | Locked | NotLocked | Tick
 
 
 def on(portal: Portal, fact: Fact, now: Now) -> tuple[Portal, list[Effect]]:
-    """Take one fact; give the next portal and what must be done, in order."""
+    """Take one fact; give the next portal and what must be done, in order.
+
+    What is due by `now` comes first. With a Tick before each other fact, nothing in the list follows a release that
+    waits for its record but the sign of it: so a grant that fails takes nothing else down with it.
+    """
     lane = _Lane(portal, now)
     lane.run_timers()
+    lane.end_waits()
     lane.serve_pending()
     for happened in lane.classify(fact):
         lane.step(happened)
@@ -86,14 +108,18 @@ class _Lane(Actions):
     """The flow of one call of `on`."""
 
     def run_timers(self) -> None:
-        """Let what is due happen, earliest first; refuse who has waited too long."""
+        """Let what is due happen, earliest first."""
         for at, name in sorted((at, name) for name, at in self.portal.timers.items()):
             if at <= self.now.mono and self.portal.timers.get(name) == at:
                 self.step(name)
+
+    def end_waits(self) -> None:
+        """Turn away who has waited too long and is not served now either."""
+        served = self.next_pending()
         for waiting in self.portal.pending:
-            if waiting.until_mono <= self.now.mono:
+            if waiting is not served and waiting.until_mono <= self.now.mono:
                 self.forget(waiting)
-                self.refuse(waiting.decision, Reason.PORTAL_BUSY)
+                self.turn_away(waiting.decision)
 
     def classify(self, fact: Fact) -> list[Input]:  # noqa: PLR0911  (one return a fact)
         """Note what the fact changes by itself, and say which inputs it is to the table."""
@@ -119,9 +145,16 @@ class _Lane(Actions):
                 self.cancel(Input.FLUSH_DUE)
             case NotWritten():
                 return [Input.NOT_WRITTEN]
+            case Moved():
+                self.moves()
             case NotMoved(detail=detail):
                 self.detail = detail
                 return [Input.NOT_MOVED]
+            case Locked():
+                self.locks()
+            case NotLocked(detail=detail):
+                self.detail = detail
+                self.does_not_lock()
         return []
 
     def wish(self, **change: Any) -> list[Input]:
@@ -171,10 +204,15 @@ class _Lane(Actions):
         for action in AT_REST[state]:
             self.do(action)
 
+    def next_pending(self) -> Pending | None:
+        """Whose turn it is, while the lane is at rest; a way out first."""
+        if self.portal.pending and self.portal.state in (State.CLOSED, State.LOCKED_DOWN, State.FREE):
+            return min(self.portal.pending, key=lambda each: each.decision.direction is Direction.ENTRY)
+        return None
+
     def serve_pending(self) -> None:
-        """Serve who waits, while the lane is at rest; a way out first."""
-        while self.portal.pending and self.portal.state in (State.CLOSED, State.LOCKED_DOWN, State.FREE):
-            waiting = min(self.portal.pending, key=lambda each: each.decision.direction is Direction.ENTRY)
+        """Serve who waits, while the lane is at rest."""
+        while waiting := self.next_pending():
             self.forget(waiting)
             self.decision = waiting.decision
             self.step(grant_input(waiting.decision))

@@ -59,7 +59,11 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One lane at one moment; `timers` maps an input to the monotonic second at which it is due."""
+    """One lane at one moment; `timers` maps an input to the monotonic second at which it is due.
+
+    Troubles that stand: `store_slow` the ledger was late, `unmoved` the barrier did not release when told to,
+    `unlocked` it does not lock.
+    """
 
     timing: Timing = field(default_factory=Timing)
     state: State = State.CLOSED
@@ -68,6 +72,8 @@ class Portal:
     passer: Decision | None = None
     grant_seq: int | None = None
     store_slow: bool = False
+    unmoved: bool = False
+    unlocked: bool = False
     open: frozenset[str] = frozenset()
     pending: tuple[Pending, ...] = ()
     timers: Mapping[Input, float] = field(default_factory=lambda: NO_TIMERS)
@@ -174,30 +180,52 @@ class Actions:
         self.refuse(self.decision, Reason.LOCKDOWN)
 
     def queue(self) -> None:
-        """Hold a valid scan until the lane is free; the person it already serves is answered again, not twice."""
+        """Hold a valid scan until the lane is free; who is served or waits already is answered again, not twice."""
         assert self.decision is not None
-        served = [waiting.decision for waiting in self.portal.pending]
-        if self.portal.state is State.RELEASED and self.portal.passer is not None:
-            served.append(self.portal.passer)
-        same = any(each.holder and (each.holder, each.direction) == (self.decision.holder, self.decision.direction)
-                   for each in served)
-        if same:
+        portal, who = self.portal, (self.decision.holder, self.decision.direction)
+        passer = portal.passer if portal.state is State.RELEASED else None
+        if passer is not None and passer.holder and (passer.holder, passer.direction) == who:
             self.show_grant()
-        elif len(self.portal.pending) >= self.portal.timing.pending_max:
-            self.refuse(self.decision, Reason.PORTAL_BUSY)
+            return
+        waits = any(each.decision.holder and (each.decision.holder, each.decision.direction) == who
+                    for each in portal.pending)
+        if not waits and len(portal.pending) >= portal.timing.pending_max:
+            self.turn_away(self.decision)
+            return
+        if not waits:
+            waiting = Pending(self.decision, self.now.mono + portal.timing.pending_s)
+            self.keep(pending=(*portal.pending, waiting))
+        self.effects.append(Show(Signal.READING, self.decision))
+
+    def turn_away(self, decision: Decision) -> None:
+        """There is no more waiting for the lane: who enters is refused, who leaves goes now."""
+        if decision.direction is Direction.EXIT:
+            self.decision = decision
+            self.let_out()
         else:
-            waiting = Pending(self.decision, self.now.mono + self.portal.timing.pending_s)
-            self.keep(pending=(*self.portal.pending, waiting))
-            self.effects.append(Show(Signal.READING, self.decision))
+            self.refuse(decision, Reason.PORTAL_BUSY)
+
+    def let_out(self) -> None:
+        """Release a way out beside whatever goes on in the lane, and leave that as it is."""
+        assert self.decision is not None
+        self.effects += [
+            Record(EventKind.ACCESS_GRANTED, decision_data(self.decision)),
+            Release(Direction.EXIT, self.portal.timing.pulse_s, must_record=False),
+            Show(Signal.GRANTED, self.decision),
+        ]
 
     def record_rex(self) -> None:
         self.record(EventKind.REQUEST_TO_EXIT, direction=Direction.EXIT.value)
 
     def release_rex(self) -> None:
-        self.effects.append(Release(Direction.EXIT, self.portal.timing.pulse_s, must_record=False))
-        if self.portal.state is State.RELEASED and Input.PASSAGE_DUE not in self.portal.timers:
-            timing = self.portal.timing
-            self.due(passage=timing.passage_s if timing.sensor else timing.pulse_s)
+        """Who leaves has the whole time to pass: nothing that was due for a grant before locks them in."""
+        timing = self.portal.timing
+        self.effects.append(Release(Direction.EXIT, timing.pulse_s, must_record=False))
+        if self.portal.state is State.RELEASED:
+            passage_s = timing.passage_s if timing.sensor else timing.pulse_s
+            self.due(passage=passage_s)
+            if Input.FLUSH_DUE in self.portal.timers:
+                self.due(flush=max(passage_s, timing.flush_max_s))
 
     def begin(self) -> None:
         """Somebody is in the lane: from here on a late flush takes nothing back (law 1)."""
@@ -219,15 +247,45 @@ class Actions:
         self.record_passer(EventKind.ACCESS_NOT_TAKEN, cause="lockdown")
 
     def take_back(self) -> None:
-        """The ledger was late: the grant is taken back before passage has begun (law 1)."""
+        """The ledger was late: the grant is taken back before passage has begun (law 1).
+
+        Whoever waits to enter hears the same, so that the ledger is not waited for once more for each of them.
+        """
         self.keep(store_slow=True)
         self.effects.append(Alert("store-slow", True))
         if self.passer is not None:
             self.refuse(self.passer, Reason.STORE_SLOW)
+        for waiting in self.portal.pending:
+            if waiting.decision.direction is Direction.ENTRY:
+                self.forget(waiting)
+                self.refuse(waiting.decision, Reason.STORE_SLOW)
 
     def fault(self) -> None:
-        self.record(EventKind.OUTPUT_FAULT, detail=self.detail)
-        self.effects += [Alert("output-fault", True, self.detail), Show(Signal.CALL_GUARD)]
+        """The barrier did not release; recorded once until it does."""
+        if not self.portal.unmoved:
+            self.keep(unmoved=True)
+            self.record(EventKind.OUTPUT_FAULT, detail=self.detail)
+            self.effects.append(Alert("output-fault", True, self.detail))
+        self.effects.append(Show(Signal.CALL_GUARD))
+
+    def moves(self) -> None:
+        """The barrier releases again."""
+        if self.portal.unmoved:
+            self.keep(unmoved=False)
+            self.effects.append(Alert("output-fault", False))
+
+    def does_not_lock(self) -> None:
+        """The barrier stays released when it should not; recorded once until it locks."""
+        if not self.portal.unlocked:
+            self.keep(unlocked=True)
+            self.record(EventKind.OUTPUT_FAULT, detail=self.detail)
+            self.effects += [Alert("not-locked", True, self.detail), Show(Signal.CALL_GUARD)]
+
+    def locks(self) -> None:
+        """The barrier locks again."""
+        if self.portal.unlocked:
+            self.keep(unlocked=False)
+            self.effects.append(Alert("not-locked", False))
 
     def warn(self) -> None:
         self.effects.append(Show(Signal.PREALARM))

@@ -1,6 +1,6 @@
 """The lane's tables: every state, every input, and what follows. Pure data.
 
-One row per state and input: the next state, then the actions in order (`gate.portal` carries them out). The table
+One row per state and input: the next state, then the actions in order (`gate.portal_actions`). The table
 is total, and a test walks all of it. REST is no state but a question: free, passing while the door is still open,
 locked down, or closed, by what is wished at that moment.
 """
@@ -46,11 +46,12 @@ class Input(StrEnum):
 
 
 class Action(StrEnum):
-    """What the portal does about it; each is one small function in `gate.portal`."""
+    """What the portal does about it; each is one small function in `gate.portal_actions`."""
 
     RECORD_GRANT = "record_grant"
     RELEASE = "release"
     SHOW_GRANT = "show_grant"
+    LET_OUT = "let_out"
     RECORD_DENY = "record_deny"
     SHOW_DENY = "show_deny"
     REFUSE_LOCKDOWN = "refuse_lockdown"
@@ -139,7 +140,7 @@ TRANSITIONS: dict[State, dict[Input, Row]] = {
     },
     S.HELD: {
         On.GRANT_ENTRY: go(S.HELD, Do.QUEUE),
-        On.GRANT_EXIT: go(S.HELD, Do.QUEUE),
+        On.GRANT_EXIT: go(S.HELD, Do.LET_OUT),
         On.DENY: go(S.HELD, *DENY),
         On.SHUT: go(S.REST, Do.TAKEN, Do.HELD_CLEAR),
         On.REX: go(S.HELD, *EXIT_NOW),
@@ -150,7 +151,7 @@ TRANSITIONS: dict[State, dict[Input, Row]] = {
     },
     S.FORCED: {
         On.GRANT_ENTRY: go(S.FORCED, Do.QUEUE),
-        On.GRANT_EXIT: go(S.FORCED, Do.QUEUE),
+        On.GRANT_EXIT: go(S.FORCED, Do.LET_OUT),
         On.DENY: go(S.FORCED, *DENY),
         On.SHUT: go(S.REST, Do.FORCED_CLEAR),
         On.REX: go(S.FORCED, *EXIT_NOW),
