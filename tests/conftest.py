@@ -61,4 +61,4 @@ def centre(site: DemoSite) -> Iterator[Centre]:
     try:
         yield centre.start()
     finally:
-        centre.stop()
+        centre.close()

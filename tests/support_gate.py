@@ -34,8 +34,6 @@ from gate.ledger import FILE_NAME, LedgerReader, Row
 from gate.model import EventKind
 
 PATIENCE_S = 60.0
-LINES = ("scanner-in", "scanner-out", "keypad-in")
-"""The readers of a site that hang on a pseudo-terminal."""
 ENDINGS = {"keypad-in": b"#"}
 RED_PIN = 23
 EVENTS_MAX = 1_000_000
@@ -63,10 +61,10 @@ def amend(site: DemoSite, **sections: Any) -> None:
     site.config.write_text(json.dumps(config, default=str))  # JSON is YAML
 
 
-def without_camera(site: DemoSite) -> list[dict[str, Any]]:
-    """The site's readers but the camera, whose process takes longest to start."""
+def readers_of(site: DemoSite, *drivers: str) -> list[dict[str, Any]]:
+    """The readers in the gate's config that have these drivers (none named: all)."""
     readers: list[dict[str, Any]] = YAML(typ="safe").load(site.config)["readers"]
-    return [reader for reader in readers if reader["driver"] != "camera"]
+    return [reader for reader in readers if not drivers or reader["driver"] in drivers]
 
 
 class Line:
@@ -120,11 +118,12 @@ class Pulse(NamedTuple):
 
 
 class Gate:
-    """A daemon of its own process, in the site's folder."""
+    """A daemon of its own process, in the site's folder; behind each scanner and keypad of its config, a `Line`."""
 
     def __init__(self, site: DemoSite) -> None:
         self.site = site
-        self.lines = {name: Line(site.folder / "dev" / name) for name in LINES}
+        self.lines = {reader["name"]: Line(site.folder / "dev" / reader["name"])
+                      for reader in readers_of(site) if reader["driver"] != "camera"}
         self.ledger = site.folder / "state" / FILE_NAME
         self._process: subprocess.Popen[bytes] | None = None
         self._shown = 0
@@ -289,9 +288,13 @@ class Centre:
         return self
 
     def stop(self) -> None:
-        """End both."""
+        """End both; they may be started again."""
         for name in list(self.parts.processes):
             self.parts.stop(name)
+
+    def close(self) -> None:
+        """End both for good."""
+        self.stop()
         self._engine.dispose()
 
     def kept(self) -> list[tuple[int, str, bytes]]:
@@ -331,6 +334,8 @@ def assert_kept_once_and_in_order(gate: Gate, centre: Centre) -> None:
     assert centre.kept() == [(row.seq, epoch, bytes(row.hash)) for row in rows]
     (proof,) = gate.site.gate("events", "verify", "--config", gate.site.config, "--json")
     assert proof["intact"], proof
+    (found,) = gate.site.gate("central", "recorder", "--check", "--db", gate.site.database, "--json")
+    assert found["whole"], found
 
 
 def assert_every_pulse_has_its_record(pulses: Sequence[Pulse], events: Iterable[wire.Event]) -> None:
