@@ -126,6 +126,13 @@ lock: | python  ## requirements/*.lock from pyproject.toml
 	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
 	echo cwt | $(LOCK) - -o requirements/crosscheck.lock
 
+.PHONY: wheel
+wheel: venv  ## dist/gate-*.whl, to copy to a gate
+	@rm -rf build dist
+	.venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+	ls dist/*.whl
+
 .PHONY: clean
 clean:  ## remove all that was made here, the environments included
 	@rm -rf .venv .venv-crosscheck .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
