@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         ask(args.folder, args.reader, args.code)
         print(f"{args.code} → {args.reader}")
         return 0
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a parent had them ignored
+        signal.signal(number, signal.default_int_handler)
     quiet = args.once and args.json
     site = make_site(args.folder, free_port(), (lambda text: None) if quiet else _say)
     with Lane(site) as lane, Parts(site, free_port(WEB_PORT)) as parts:
