@@ -55,3 +55,15 @@ def test_systemd_hears_the_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_nobody_listening_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify("READY=1")
+
+
+def test_a_systemd_that_went_away_or_does_not_listen_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    notify("WATCHDOG=1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "deaf"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "deaf"))
+        for _ in range(10_000):  # more than its queue takes
+            notify("WATCHDOG=1")
