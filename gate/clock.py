@@ -14,6 +14,9 @@ from gate.model import Now
 BUILD_FLOOR = datetime(2026, 11, 1, tzinfo=UTC)
 """No trusted moment lies before this release was made."""
 
+FLOOR_SLACK = timedelta(minutes=1)
+"""A synchronised clock may be set back by this much, and two threads may read it out of order."""
+
 SHIFT_START = datetime(2026, 11, 22, 23, 55, tzinfo=UTC)
 """Monday 23 November 2026, 06:55 in Ho Chi Minh City: where tests and scenarios begin."""
 
@@ -69,9 +72,9 @@ class SystemClock:
             self._synced = self._synchronised()
             self._checked_mono = mono
         utc = self._wall()
-        trusted = self._synced and utc >= self.floor_at
+        trusted = self._synced and utc >= self.floor_at - FLOOR_SLACK
         if trusted:
-            self.floor_at = utc
+            self.floor_at = max(self.floor_at, utc)
         return Now(utc, mono, trusted)
 
 

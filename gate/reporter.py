@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -106,8 +107,9 @@ def read_floor(value: bytes | None) -> datetime | None:
 
 
 def resident_kib() -> int:
-    """This process's resident memory, from VmRSS (proc(5), status)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
+    """This process's resident memory, from VmRSS (proc(5), status); 0 where it cannot be read."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
     return 0

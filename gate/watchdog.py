@@ -1,10 +1,11 @@
-"""systemd's watchdog: petted only while the loop, the writer and every reader have shown that they run."""
+"""systemd's watchdog: petted only while the loop, every reader and the watch on documents have shown that they run."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from gate.model import Now
 
@@ -13,11 +14,12 @@ STALE_S = 20.0
 
 
 def notify(text: str) -> None:
-    """Tell systemd one line (sd_notify(3)); nothing where nobody listens."""
+    """Tell systemd one line (sd_notify(3)); it never waits, and is lost where nobody listens."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as channel:
         # A leading @ names the abstract namespace.
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
         channel.send(text.encode())
