@@ -17,6 +17,12 @@ BUILD_FLOOR = datetime(2026, 11, 1, tzinfo=UTC)
 FLOOR_SLACK = timedelta(minutes=1)
 """A synchronised clock may be set back by this much, and two threads may read it out of order."""
 
+FLOOR_SLACK = timedelta(minutes=1)
+"""How far a trusted clock may step, either way: what a time server corrects in passing."""
+
+DRIFT_MAX = 0.001
+"""How much faster or slower than monotonic time wall time may run; adjtimex(2) allows half of it."""
+
 SHIFT_START = datetime(2026, 11, 22, 23, 55, tzinfo=UTC)
 """Monday 23 November 2026, 06:55 in Ho Chi Minh City: where tests and scenarios begin."""
 
@@ -49,10 +55,12 @@ def wall_time() -> datetime:
 
 
 class SystemClock:
-    """Wall and monotonic time; trusted when it is synchronised and not behind the floor.
+    """Wall and monotonic time; trusted when it is synchronised, not behind the floor, and has made no jump.
 
-    The floor rises only from trusted time, so one jump to 2038 bricks nothing. `synchronised` is asked at
-    most once in `recheck_s` seconds; `wall` and `mono` are the machine's own two clocks.
+    The floor rises only from trusted time. A jump, away from where monotonic time says that wall time must be by
+    now, is believed only from a clock that has become synchronised since: so one jump to 2038 bricks nothing, and
+    costs nobody their validity. `synchronised` is asked at most once in `recheck_s` seconds; `wall` and `mono` are
+    the machine's own two clocks.
     """
 
     def __init__(
@@ -65,17 +73,27 @@ class SystemClock:
         self._wall, self._mono = wall, mono
         self._checked_mono = float("-inf")
         self._synced = False
+        self._trusted_last: tuple[datetime, float] | None = None
 
     def now(self) -> Now:
-        mono = self._mono()
+        mono, utc = self._mono(), self._wall()
         if mono - self._checked_mono >= self._recheck_s:
-            self._synced = self._synchronised()
+            synced_before, self._synced = self._synced, self._synchronised()
             self._checked_mono = mono
-        utc = self._wall()
-        trusted = self._synced and utc >= self.floor_at - FLOOR_SLACK
+            if not synced_before:
+                self._trusted_last = None
+        trusted = self._synced and utc >= self.floor_at - FLOOR_SLACK and not self._jumped(utc, mono)
         if trusted:
             self.floor_at = max(self.floor_at, utc)
+            self._trusted_last = utc, mono
         return Now(utc, mono, trusted)
+
+    def _jumped(self, utc: datetime, mono: float) -> bool:
+        if self._trusted_last is None:
+            return False
+        last_utc, last_mono = self._trusted_last
+        passed = timedelta(seconds=mono - last_mono)
+        return abs(utc - last_utc - passed) > FLOOR_SLACK + DRIFT_MAX * passed
 
 
 class ManualClock:
