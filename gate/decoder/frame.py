@@ -34,6 +34,13 @@ class Frame:
             raise UsageError(f"{len(self.luma)} bytes are too few for {self.width} x {self.height} px "
                              f"in rows of {self.stride} bytes")
 
+    def part(self, left: int, top: int, right: int, bottom: int) -> Frame:
+        """What lies within these bounds, as far as they lie within the image (at least one pixel), without a copy."""
+        left, top = (max(0, min(at, side - 1)) for at, side in ((left, self.width), (top, self.height)))
+        right, bottom = max(left + 1, min(right, self.width)), max(top + 1, min(bottom, self.height))
+        rows = memoryview(self.luma)[top * self.stride + left:(bottom - 1) * self.stride + right]
+        return Frame(rows, right - left, bottom - top, self.stride)
+
     def packed(self) -> bytes:
         """The pixels without the padding at the end of each row."""
         if self.stride == self.width:

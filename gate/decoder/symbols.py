@@ -17,9 +17,13 @@ from gate.errors import DeviceError, UsageError
 
 Engine = Literal["ladder", "zxing", "zbar"]
 DOUBLE_MAX_PX2 = 2_100_000
-"""Larger frames (full HD) are not doubled: their modules are large enough, and it would take too long."""
-CLIMB_EVERY = 8
-"""One frame in so many without a symbol is shown to the ladder's slow rungs."""
+"""Larger images (full HD) are not doubled: their modules are large enough, and it would take too long."""
+SECOND_LOOK_EVERY = 8
+"""One frame in so many without a symbol is looked at with both binarizers."""
+UNREAD_MAX = 4
+"""Symbols of one frame that were seen and not read, to which the ladder's slow rungs are shown."""
+MARGIN_PX = 24
+"""What is shown of the surroundings of such a symbol: its quiet zone, and what its finder patterns left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Symbol:
 
     payload: bytes
     size_px2: int
+
+
+Corners = list[tuple[int, int]]
+"""Four points of an image, in order around a symbol."""
 
 
 class SymbolReader(Protocol):
@@ -64,21 +72,21 @@ class ZxingReader:
     def read(self, frame: Frame) -> list[Symbol]:
         return self.look(frame)[0]
 
-    def look(self, frame: Frame) -> tuple[list[Symbol], bool]:
-        """The symbols, and whether another was seen that could not be read."""
+    def look(self, frame: Frame, second: bool = True) -> tuple[list[Symbol], list[Corners]]:
+        """The symbols, and the corners of those seen but not read; `second`: on a miss with the other binarizer."""
         view = self._zxing.ImageView(
             frame.luma, frame.width, frame.height, self._zxing.ImageFormat.Lum, frame.stride, 1)
-        damaged = False
+        unread: list[Corners] = []
         for binarizer in self._binarizers:
             # A QR is found at any angle without try_rotate, which only turns linear codes.
             results = self._zxing.read_barcodes(
                 view, formats=self._zxing.BarcodeFormat.QRCodeModel2, binarizer=binarizer,
                 try_rotate=False, try_downscale=True, try_invert=True, return_errors=True)
-            damaged = damaged or any(not result.valid for result in results)
+            unread += [_corners(result.position) for result in results if not result.valid]
             symbols = [Symbol(result.bytes, _area(_corners(result.position))) for result in results if result.valid]
-            if symbols:
-                return _largest_first(symbols), damaged
-        return [], damaged
+            if symbols or not (second or unread):
+                break
+        return _largest_first(symbols), unread
 
 
 class ZbarReader:
@@ -128,27 +136,34 @@ class ZbarReader:
 
 
 class LadderReader:
-    """zxing-cpp first; on a frame that holds more than it could read, the slower rungs as well.
+    """zxing-cpp first; where it sees a symbol that it cannot read, the slower rungs look at that place as well.
 
-    The reason to climb is a symbol seen but not read; a frame without any is climbed once in `climb_every`.
+    So an empty scene costs little more than zxing-cpp, and so does one that holds codes it can read. A single
+    image (`thorough`) is shown to every rung whole when nothing was read in it.
     """
 
-    def __init__(self, climb_every: int = CLIMB_EVERY) -> None:
+    def __init__(self, thorough: bool = False) -> None:
         self._zxing, self._zbar = ZxingReader(), ZbarReader()
-        self._climb_every = climb_every
+        self._thorough = thorough
         self._empty_frames = 0
 
     def read(self, frame: Frame) -> list[Symbol]:
-        symbols, damaged = self._zxing.look(frame)
-        if not symbols:
-            self._empty_frames += 1
-        if damaged or (not symbols and self._empty_frames % self._climb_every == 0):
-            known = {symbol.payload for symbol in symbols}
-            for rung in (self._read_doubled, self._zbar.read):
-                more = [symbol for symbol in rung(frame) if symbol.payload not in known]
-                if more:
-                    return _largest_first(symbols + more)
-        return symbols
+        second = self._thorough or self._empty_frames % SECOND_LOOK_EVERY == 0
+        symbols, unread = self._zxing.look(frame, second)
+        self._empty_frames = 0 if symbols else self._empty_frames + 1
+        parts = [_around(corners, frame) for corners in unread[:UNREAD_MAX]]
+        if self._thorough and not symbols:
+            parts.append(frame)
+        for part in parts:
+            symbols = symbols + self._climb(part, {symbol.payload for symbol in symbols})
+        return _largest_first(symbols)
+
+    def _climb(self, part: Frame, known: set[bytes]) -> list[Symbol]:
+        """What the slow rungs find there beside what is known."""
+        for rung in (self._read_doubled, self._zbar.read):
+            if more := [symbol for symbol in rung(part) if symbol.payload not in known]:
+                return more
+        return []
 
     def _read_doubled(self, frame: Frame) -> list[Symbol]:
         """zxing-cpp on twice the width and height: for codes that are small or far away."""
@@ -162,12 +177,18 @@ class LadderReader:
                 for symbol in self._zxing.read(Frame(doubled.tobytes(), width, height, width))]
 
 
-def _corners(position: Any) -> list[tuple[int, int]]:
+def _around(corners: Corners, frame: Frame) -> Frame:
+    """The part of a frame that holds a symbol and its surroundings."""
+    xs, ys = zip(*corners, strict=True)
+    return frame.part(min(xs) - MARGIN_PX, min(ys) - MARGIN_PX, max(xs) + MARGIN_PX, max(ys) + MARGIN_PX)
+
+
+def _corners(position: Any) -> Corners:
     corners = (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
     return [(corner.x, corner.y) for corner in corners]
 
 
-def _area(corners: list[tuple[int, int]]) -> int:
+def _area(corners: Corners) -> int:
     """The area of a polygon by the shoelace formula."""
     edges = zip(corners, corners[1:] + corners[:1], strict=True)
     return abs(sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in edges)) // 2

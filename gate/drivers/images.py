@@ -21,7 +21,7 @@ def read_image(path: str | Path) -> list[Symbol]:
     Raises:
         UsageError: not an image file within the limits (`load_image`).
     """
-    return LadderReader(climb_every=1).read(load_image(path))
+    return LadderReader(thorough=True).read(load_image(path))
 
 
 def load_image(path: str | Path) -> Frame:
