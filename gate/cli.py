@@ -26,6 +26,7 @@ NOUNS = {
     "documents": "import a signed set of documents, or show what is in force",
     "simulate": "run scenario files: config + timed stimuli -> expected effects and events",
     "demo": "a whole gate on this machine, with simulated hardware",
+    "bench": "measure speed and memory against floors and peers",
     "central": "the central side: recorder, issue, documents, web",
 }
 """Noun -> one line of help; the module is `gate.commands.{noun}` with `configure(parser)` and `run(args)`."""

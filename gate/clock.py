@@ -15,10 +15,7 @@ BUILD_FLOOR = datetime(2026, 11, 1, tzinfo=UTC)
 """No trusted moment lies before this release was made."""
 
 FLOOR_SLACK = timedelta(minutes=1)
-"""A synchronised clock may be set back by this much, and two threads may read it out of order."""
-
-FLOOR_SLACK = timedelta(minutes=1)
-"""How far a trusted clock may step, either way: what a time server corrects in passing."""
+"""A synchronised clock may be set by this much either way, and two threads may read it out of order."""
 
 DRIFT_MAX = 0.001
 """How much faster or slower than monotonic time wall time may run; adjtimex(2) allows half of it."""

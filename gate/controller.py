@@ -142,6 +142,9 @@ class Controller:
                             self.follow(portal.NotWritten(), now)
                             return
                         rows = []
+                    elif isinstance(effect, model.Hold) and rows:
+                        self.append(rows, now, way_out=True)  # free access waits for nothing either, and is noted
+                        rows = []
                     answers += self.move(effect)
                 case model.Show(signal=signal, decision=decision):
                     if not any(isinstance(answer, portal.NotMoved) for answer in answers):

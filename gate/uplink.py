@@ -121,7 +121,8 @@ class Uplink:
             thread.start()
 
     def stop(self) -> None:
-        """Send what is on the board, part from the broker in peace, and end; a live broker gets about `STOP_S`."""
+        """Say so, part from the broker in peace, and end; a live broker gets about `STOP_S`."""
+        self.status(wire.Status("stopped"))  # the last will is for those who could not say it
         self._stopping.set()
         self._link.wake()
         for thread in self._threads:

@@ -15,11 +15,11 @@ from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from gate.central.document_root import init_repository, newest_root, sign
 from gate.central.documents import Published, publish
-from gate.document_import import PUBLISHED_AT, TARGET_MAX_BYTES, Imported, import_documents
 from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES, load_documents
+from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES, Imported, import_documents
+from gate.documents.roster_builder import build_roster
+from gate.documents.roster_file import RosterRow
 from gate.model import Now
-from gate.roster_builder import build_roster
-from gate.roster_file import RosterRow
 from gate.trust import Revocations, revocations_to_json
 from gate.view import DocumentSet
 

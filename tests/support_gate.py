@@ -9,13 +9,14 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import termios
 import time
 import tty
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -178,10 +179,10 @@ class Gate:
         self._process.kill()
         self._process.wait(PATIENCE_S)
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it in peace; the exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
         return self._process.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -246,6 +247,11 @@ class Gate:
             return max((row.seq for row in reader.recent(1)), default=0)
         finally:
             reader.close()
+
+    def acked_seq(self) -> int:
+        """Up to which event the ledger may forget."""
+        with closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)) as ledger:
+            return int(ledger.execute("SELECT value FROM meta WHERE key = 'acked_seq'").fetchone()[0])
 
     def wait_event(self, *kinds: str, after_seq: int = 0) -> wire.Event:
         """The first event of these kinds that follows `after_seq`."""

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 from support_documents import NOON, TOKEN_KEY, Site, at, killed_at
 
-from gate import tuf_folder
 from gate.central.document_root import renew_root
-from gate.document_import import FREE_MIN_BYTES, PROBLEM_MAX_CHARS, TARGET_MAX_BYTES
 from gate.documents import (
     ISSUERS,
     REVOCATIONS,
@@ -26,11 +24,13 @@ from gate.documents import (
     read_refusal,
     read_set_note,
     set_in_force,
+    tuf_folder,
 )
+from gate.documents.importing import FREE_MIN_BYTES, PROBLEM_MAX_CHARS, TARGET_MAX_BYTES
+from gate.documents.roster_builder import build_roster
 from gate.durable import only_one
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Documents
-from gate.roster_builder import build_roster
 from gate.view import NO_DOCUMENTS
 
 

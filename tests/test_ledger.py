@@ -123,6 +123,24 @@ def test_a_failed_flush_is_fatal_and_never_tried_again(tmp_path):
     assert said.flushed_seq == 0
 
 
+@pytest.mark.parametrize("part", ["_file", "_flusher"])
+def test_a_bug_in_a_thread_of_the_ledger_is_fatal_and_not_silent(tmp_path, monkeypatch, part):
+    said = Said()
+    ledger = ledger_at(tmp_path, say=said)
+    ledger.start()
+
+    def bug(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(getattr(ledger, part), {"_file": "write", "_flusher": "_checkpoint_is_due"}[part], bug)
+    ledger.append([record()], now())
+    fault = said.wait_fault()
+    assert fault.fatal
+    assert "a bug" in fault.detail
+    assert not ledger.append([record()], now()).wait(PATIENCE_S)
+    ledger.stop()
+
+
 def test_stop_keeps_everything_and_the_next_start_knows_it_was_orderly(tmp_path):
     ledger = ledger_at(tmp_path)
     ledger.start()

@@ -29,7 +29,7 @@ from gate.model import (
     Tick,
 )
 from gate.portal import NotMoved, NotWritten, Portal, State, Timing, Written
-from gate.portal_table import AT_REST, TRANSITIONS, Action, Input
+from gate.portal.table import AT_REST, TRANSITIONS, Action, Input
 
 STATES = [state for state in State if state is not State.REST]
 

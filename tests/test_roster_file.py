@@ -20,10 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate.documents.roster_builder import FACTS_MAX_BYTES, PROGRESS_HOLDERS, build_roster
+from gate.documents.roster_file import RosterFile, RosterRow, check_roster
 from gate.errors import DocumentError, UsageError
 from gate.model import RosterEntry
-from gate.roster_builder import FACTS_MAX_BYTES, PROGRESS_HOLDERS, build_roster
-from gate.roster_file import RosterFile, RosterRow, check_roster
 from gate.token_key import make_token_key, read_token_key
 
 KEY = bytes(range(32))
@@ -257,7 +257,7 @@ def _resident_kib(path: Path, people: int) -> int:
     script = """
 import random, sys
 from pathlib import Path
-from gate.roster_file import RosterFile
+from gate.documents.roster_file import RosterFile
 roster = RosterFile(Path(sys.argv[1]), bytes(range(32)))
 for number in random.Random(3).sample(range(int(sys.argv[2])), 20_000):
     roster.find((f"cccd:{number:012d}",))

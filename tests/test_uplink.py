@@ -243,7 +243,6 @@ def test_retained_status_tells_online_stopped_and_offline(mosquitto: Mosquitto, 
     probe.wait(said("starting"))
     uplink.status(wire.Status("online"))
     probe.wait(said("online"))
-    uplink.status(wire.Status("stopped"))
     uplink.stop()
     probe.wait(said("stopped"))
     second = make(MemoryOutbox(), mosquitto.settings())

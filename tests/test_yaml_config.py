@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gate import drivers
 from gate.config import Config, Section
+from gate.config.reading import FINDINGS_MAX, check, load
+from gate.config.yaml_tree import FILE_MAX_BYTES
 from gate.errors import ConfigError, UsageError
-from gate.yaml_config import FINDINGS_MAX, check, load
-from gate.yaml_tree import FILE_MAX_BYTES
 
 
 class RelayStandIn:

@@ -19,11 +19,11 @@ from pathlib import Path
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from gate.central.document_root import newest_root, read_metadata, sign
-from gate.document_import import PUBLISHED_AT, TARGET_MAX_BYTES
 from gate.documents import ROSTER, read_document
+from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES
+from gate.documents.roster_file import check_roster
 from gate.durable import only_one, sync, write_whole
 from gate.errors import DocumentError, UsageError
-from gate.roster_file import check_roster
 
 DOCUMENT_DAYS = 30
 KEEP_SETS = 3

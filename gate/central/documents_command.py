@@ -18,8 +18,8 @@ from gate.central.documents import DOCUMENT_DAYS, Published, publish, published
 from gate.central.holiday_dates import with_holidays
 from gate.central.people import revocations, roster_rows
 from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES
+from gate.documents.roster_builder import build_roster
 from gate.errors import UsageError
-from gate.roster_builder import build_roster
 from gate.token_key import make_token_key, read_token_key
 from gate.trust import Keyring, keyring_to_json, revocations_to_json
 

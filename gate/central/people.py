@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session, selectinload
 from gate.central.db.models import Identifier, Pass, Person
 from gate.central.people_csv import IDENTIFIER_KINDS, PeopleCsv, PersonRow, Problem
 from gate.decoder.gp1 import HOLDER_ID_BYTES, holder_id
+from gate.documents.roster_file import RosterRow
 from gate.errors import UsageError
-from gate.roster_file import RosterRow
 from gate.trust import Revocations
 
 CHUNK_ROWS = 500

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
     if args.parent is not None and not die_with(args.parent):
         return 0
     from gate.decoder.frame import check_size
+    from gate.decoder.still import StillReader
     from gate.decoder.symbols import open_reader
     from gate.drivers.camera_process import CameraProcess
     from gate.drivers.camera_sources import View, open_source
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
             notify("READY=1\nWATCHDOG=1")
 
     source = open_source(args.source, View(args.width, args.height, args.fps, args.hold_s))
-    CameraProcess(source, open_reader(args.engine), args.socket, args.repeat_s, pet).run()
+    reader = StillReader(open_reader(args.engine))
+    CameraProcess(source, reader, args.socket, args.repeat_s, pet).run()
 
 
 def die_with(parent: int) -> bool:

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what was asked for; 0 when the config is valid (warnings allowed), 2 when it is not."""
     if args.config is not None:
         return _check(args.config, files=not args.elsewhere, as_json=args.json)
-    from gate import config_schema
+    from gate.config import schema as config_schema
 
     if args.schema:
         print(json.dumps(config_schema.schema(), indent=2, ensure_ascii=False))
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(file: Path, *, files: bool, as_json: bool) -> int:
-    from gate.yaml_config import check
+    from gate.config.reading import check
 
     report = check(file, files=files)
     errors, warnings = report.lines(warnings=False), report.lines(warnings=True)

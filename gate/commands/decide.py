@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decide and print; 0 granted, 1 denied."""
     from gate.admission import admit
+    from gate.config.reading import load
     from gate.decoder.wrong import HINTS
     from gate.documents import load_documents
     from gate.errors import UsageError
@@ -30,7 +31,6 @@ def run(args: argparse.Namespace) -> int:
     from gate.model import Direction, Mode, Scan
     from gate.texts import reason_text
     from gate.token_key import read_token_key
-    from gate.yaml_config import load
 
     settings = load(args.config)
     documents = load_documents(settings.state_dir, read_token_key(settings.site.token_key_file))

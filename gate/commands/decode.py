@@ -128,9 +128,9 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
 
 
 def _documents_of(config_file: Path) -> DocumentSet:
+    from gate.config.reading import load
     from gate.documents import load_documents
     from gate.token_key import read_token_key
-    from gate.yaml_config import load
 
     config = load(config_file)
     return load_documents(config.state_dir, read_token_key(config.site.token_key_file))

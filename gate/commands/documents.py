@@ -47,13 +47,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _import(args: argparse.Namespace) -> int:
     from gate import config
-    from gate.document_import import import_documents
+    from gate.documents.importing import import_documents
     from gate.lane_settings import clock_of
     from gate.token_key import read_token_key
 
     clock = config.Clock()
     if args.config:
-        from gate.yaml_config import load
+        from gate.config.reading import load
 
         settings = load(args.config)
         state, root, clock = settings.state_dir, settings.documents.root_file, settings.clock
@@ -82,7 +82,7 @@ def _status(args: argparse.Namespace) -> int:
     from gate.documents import read_refusal, read_set_note, set_in_force
 
     if args.config:
-        from gate.yaml_config import load
+        from gate.config.reading import load
 
         state = load(args.config).state_dir
     else:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def _ledger_path(args: argparse.Namespace) -> Path:
     if args.ledger is not None:
         return Path(args.ledger)
-    from gate.yaml_config import load
+    from gate.config.reading import load
 
     return load(args.config, files=False).state_dir / FILE_NAME
 

@@ -59,9 +59,9 @@ def _outputs(file: Path) -> list[tuple[str, Any]]:
 
     A fault in another section does not keep the barrier from being locked.
     """
+    from gate.config.reading import check
     from gate.drivers import BARRIERS, INDICATORS, resolve
     from gate.drivers.pins import open_factory
-    from gate.yaml_config import check
 
     report = check(file, files=False)
     sections = report.sections

@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Be this gate until SIGTERM or SIGINT."""
     from gate import app
-    from gate.yaml_config import load
+    from gate.config.reading import load
 
     app.run(load(args.config))
     return 0

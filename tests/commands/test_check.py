@@ -11,8 +11,8 @@ import pytest
 from gate import drivers
 from gate.cli import main
 from gate.commands import check
-from gate.config_schema import key_table, schema
-from gate.yaml_config import DRIVERS, load
+from gate.config.reading import DRIVERS, load
+from gate.config.schema import key_table, schema
 
 REPO = Path(__file__).resolve().parents[2]
 EXAMPLES = ("gate.example.yaml", "simulation.yaml")

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate.cli import main
 from gate.decoder import gp1
 from gate.documents import SetNote
+from gate.documents.roster_builder import build_roster
+from gate.documents.roster_file import RosterRow
 from gate.jwk import public_key_to_jwk
 from gate.model import Claims
-from gate.roster_builder import build_roster
-from gate.roster_file import RosterRow
 from gate.token_key import make_token_key
 from gate.trust import Key, Keyring, Revocations, key_id, keyring_to_json, kid_of, revocations_to_json
 

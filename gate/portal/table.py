@@ -1,6 +1,6 @@
 """The lane's tables: every state, every input, and what follows. Pure data.
 
-One row per state and input: the next state, then the actions in order (`gate.portal_actions`). The table
+One row per state and input: the next state, then the actions in order (`gate.portal.actions`). The table
 is total, and a test walks all of it. REST is no state but a question: free, passing while the door is still open,
 locked down, or closed, by what is wished at that moment.
 """
@@ -46,7 +46,7 @@ class Input(StrEnum):
 
 
 class Action(StrEnum):
-    """What the portal does about it; each is one small function in `gate.portal_actions`."""
+    """What the portal does about it; each is one small function in `gate.portal.actions`."""
 
     RECORD_GRANT = "record_grant"
     RELEASE = "release"

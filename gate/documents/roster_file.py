@@ -4,7 +4,7 @@
     holder(rowid, id, ...)        what a holder may do; words are joined by newlines, moments are Unix seconds
     token(hash, holder)           `gate.trust.token_hash` of an identifier -> the holder's rowid
 
-`gate.roster_builder` writes it.
+`gate.documents.roster_builder` writes it.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class RosterFile:
 
 
 def check_roster(path: Path, token_key: bytes) -> None:
-    """Read the whole file and refuse what `gate.roster_builder` would not have written.
+    """Read the whole file and refuse what `gate.documents.roster_builder` would not have written.
 
     Raises:
         DocumentError: damaged, more in it than the three tables, or not for this gate.

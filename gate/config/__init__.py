@@ -2,7 +2,7 @@
 
 The sentence under each key is also its help in the JSON Schema and in `docs/configuration.md`.
 
-Reading it (YAML, every error at once with file:line:column) is `gate.yaml_config`.
+Reading it (YAML, every error at once with file:line:column) is `gate.config.reading`.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import msgspec
 
 from gate import config, drivers
-from gate.config_words import describe, field_help
-from gate.yaml_config import DRIVERS
+from gate.config.reading import DRIVERS
+from gate.config.words import describe, field_help
 
 TITLE = "Gate controller config"
 

@@ -19,10 +19,10 @@ import msgspec
 
 from gate import drivers
 from gate.config import Config, Section
-from gate.config_rules import FILE_RULES, RULES, Rule
-from gate.config_words import describe
+from gate.config.rules import FILE_RULES, RULES, Rule
+from gate.config.words import describe
+from gate.config.yaml_tree import FILE_MAX_BYTES, START, Node, Place, read_tree
 from gate.errors import ConfigError, UsageError
-from gate.yaml_tree import FILE_MAX_BYTES, START, Node, Place, read_tree
 
 DRIVERS = {
     "barrier": drivers.BARRIERS,

@@ -41,13 +41,13 @@ from gate.documents import (
     read_set_note,
     set_in_force,
 )
+from gate.documents.roster_file import check_roster
+from gate.documents.tuf_folder import FolderUpdater, refusing
 from gate.durable import only_one, point, sync, sync_tree, write_whole
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Now
 from gate.policy.schedule import SCHEDULES_MAX_BYTES
-from gate.roster_file import check_roster
 from gate.trust import DOCUMENT_MAX_BYTES
-from gate.tuf_folder import FolderUpdater, refusing
 
 TARGET_MAX_BYTES = {
     ROSTER: 4 * 1024**3,

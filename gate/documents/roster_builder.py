@@ -1,4 +1,4 @@
-"""Builds the roster file of `gate.roster_file` from rows, however many: streamed, sorted outside memory.
+"""Builds the roster file of `gate.documents.roster_file` from rows, however many: streamed, sorted outside memory.
 
 The same rows in the same order under the same key give the same bytes, so a gate need not copy an unchanged roster.
 """
@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from gate.documents.roster_file import INDEXES, KEY_CHECK, SCHEMA, TABLES, RosterRow
 from gate.errors import DocumentError
-from gate.roster_file import INDEXES, KEY_CHECK, SCHEMA, TABLES, RosterRow
 from gate.trust import token_hash
 
 FACTS_MAX_BYTES = 8192

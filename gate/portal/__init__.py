@@ -1,7 +1,7 @@
 """The lane: what is released, who is passing, what is held, forced, locked or free. Pure.
 
 `on(portal, fact, now)` gives the next portal and the effects to carry out, in order, and never reads a clock.
-Which state follows which is in `gate.portal_table`, what each action does in `gate.portal_actions`; here stands
+Which state follows which is in `gate.portal.table`, what each action does in `gate.portal.actions`; here stands
 how a fact becomes inputs, how a row is followed, how the lane comes to rest and who is served next.
 
 Only the way in is ever refused. A way out is released from every state in which the lane is at rest, lockdown
@@ -27,8 +27,8 @@ from gate.model import (
     SetMode,
     Tick,
 )
-from gate.portal_actions import NO_TIMERS, Actions, Pending, Portal, Timing
-from gate.portal_table import AT_REST, TRANSITIONS, Input, State
+from gate.portal.actions import NO_TIMERS, Actions, Pending, Portal, Timing
+from gate.portal.table import AT_REST, TRANSITIONS, Input, State
 
 __all__ = ["Locked", "Moved", "NotLocked", "NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written",
            "begin", "on"]

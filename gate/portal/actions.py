@@ -23,7 +23,7 @@ from gate.model import (
     Show,
     Signal,
 )
-from gate.portal_table import Action, Input, State
+from gate.portal.table import Action, Input, State
 
 LEASE_RENEW_S = 1.0
 """A longer release is a lease that the core renews this often (law 5)."""

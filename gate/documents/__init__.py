@@ -6,7 +6,7 @@
       trust -> trusts/...      what the importer has verified so far (TUF metadata)
       refused.json             why the last import was refused; gone after a good one
 
-`gate.document_import` verifies and writes all of it, in a process of its own; nothing here does.
+`gate.documents.importing` verifies and writes all of it, in a process of its own; nothing here does.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from gate.documents.roster_file import RosterFile
 from gate.errors import DocumentError
 from gate.model import Documents
 from gate.policy.schedule import schedules_from_json
-from gate.roster_file import RosterFile
 from gate.trust import keyring_from_json, revocations_from_json
 from gate.view import NO_DOCUMENTS, DocumentSet
 
