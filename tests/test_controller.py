@@ -106,12 +106,17 @@ class Barrier(FakeBarrier):
         super().__init__(mono, max_on_s=60)
         self.asked: list[Direction] = []
         self.on_release: Callable[[Direction], None] = lambda direction: None
+        self.on_hold: Callable[[], None] = lambda: None
         self.stuck = False
 
     def release(self, direction: Direction, pulse_s: float) -> None:
         self.asked.append(direction)
         super().release(direction, pulse_s)
         self.on_release(direction)
+
+    def hold(self, lease_s: float, direction: Direction | None = None) -> None:
+        super().hold(lease_s, direction)
+        self.on_hold()
 
     def secure(self) -> None:
         if self.stuck:
@@ -268,6 +273,16 @@ def test_an_emergency_in_the_moment_of_an_unwritten_grant_frees_the_lane_at_once
     assert EventKind.EMERGENCY in rig.kinds
     assert "emergency" in rig.feed.alerts
     assert rig.lamps.shown[-1][0] is Signal.FREE
+
+
+@pytest.mark.parametrize(("stimulus", "cause"), [
+    (Contact("emergency", True), EventKind.EMERGENCY), (SetMode(Mode.FREE, "operator", "drill"), EventKind.MODE_CHANGED)])
+def test_free_access_is_noted_before_the_lock_moves(stimulus: Stimulus, cause: EventKind) -> None:
+    rig = Rig()
+    noted: list[EventKind] = []
+    rig.barrier.on_hold = lambda: noted.extend(rig.kinds)
+    rig.turn(stimulus)
+    assert noted == [cause]
 
 
 def test_an_output_that_fails_in_an_emergency_is_recorded_once_and_tried_until_it_works() -> None:
