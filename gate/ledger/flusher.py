@@ -100,7 +100,7 @@ class Flusher:
                 self._on_flushed(seq)
             if self._checkpoint_is_due():
                 self._checkpoint()
-        except (OSError, sqlite3.Error) as error:
+        except Exception as error:  # a bug too: nothing would be flushed any more, and nobody would know
             with self._changed:
                 self._failed = True
                 self._changed.notify_all()

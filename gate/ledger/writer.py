@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -121,7 +120,7 @@ class Writer:
         try:
             if not self.broken:
                 self._commit(items, stopping)
-        except sqlite3.Error as error:
+        except Exception as error:  # a bug too: a writer that ends in silence would deny everybody for ever
             if is_disk_full(error):
                 self._carry_over(items)
             else:
