@@ -276,7 +276,9 @@ def test_an_emergency_in_the_moment_of_an_unwritten_grant_frees_the_lane_at_once
 
 
 @pytest.mark.parametrize(("stimulus", "cause"), [
-    (Contact("emergency", True), EventKind.EMERGENCY), (SetMode(Mode.FREE, "operator", "drill"), EventKind.MODE_CHANGED)])
+    (Contact("emergency", True), EventKind.EMERGENCY),
+    (SetMode(Mode.FREE, "operator", "drill"), EventKind.MODE_CHANGED),
+])
 def test_free_access_is_noted_before_the_lock_moves(stimulus: Stimulus, cause: EventKind) -> None:
     rig = Rig()
     noted: list[EventKind] = []
