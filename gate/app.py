@@ -19,11 +19,13 @@ from gate.controller import Controller
 from gate.documents import DocumentWatcher, load_documents
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
+from gate.effector import Effector
 from gate.errors import DocumentError
 from gate.inbox import Inbox
 from gate.lane_settings import clock_of, lane_of, view_of
 from gate.ledger import Ledger
 from gate.model import (
+    ALERTS,
     Contact,
     Direction,
     Documents,
@@ -77,7 +79,7 @@ class Daemon:
         clock = clock_of(self.settings.clock, read_floor(ledger.recall(CLOCK_FLOOR)))
         watcher = DocumentWatcher(self.settings.state_dir, self.token_key, self.inbox.put)
         documents = self.documents_in_force()
-        uplink = self.start_uplink(ledger, clock)
+        uplink = self.make_uplink(ledger, clock)
         readers = [self.make_reader(each) for each in self.settings.readers]
         watchdog = Watchdog(
             {reader.name: reader.alive_mono for reader in readers} | {"documents": watcher.alive_mono},
@@ -90,9 +92,11 @@ class Daemon:
         mode = Mode((ledger.recall("mode") or b"normal").decode())
         self.controller = Controller(
             clock=clock, view=replace(self.view(), documents=documents, mode=mode), lane=self.lane(mode),
-            ledger=ledger, barrier=barrier, indicators=indicators, feed=uplink or NoFeed(),
-            patience=self.patience(), each_turn=(watchdog.pet, reporter.report),
+            hands=Effector(ledger, barrier, indicators, uplink or NoFeed(), self.patience()),
+            each_turn=(watchdog.pet, reporter.report),
         )
+        if uplink is not None:
+            self.start_uplink(uplink)
         self.say_started(ledger, documents, uplink, clock.now())
         self.start_inputs(readers, watcher)
         with self.stop_on_signals():
@@ -142,16 +146,19 @@ class Daemon:
             self.inbox.put(Documents(view=None, versions={}, problem=str(error)))
             return NO_DOCUMENTS
 
-    def start_uplink(self, ledger: Ledger, clock: Clock) -> Uplink | None:
-        """The road to the broker, where there is one."""
+    def make_uplink(self, ledger: Ledger, clock: Clock) -> Uplink | None:
+        """The road to the broker, where there is one; not yet started."""
         if self.settings.mqtt is None:
             return None
-        uplink = Uplink(
+        return Uplink(
             ledger, self.settings.mqtt, site=self.settings.site.id, gate=self.settings.gate.id,
             keyring=lambda: self.controller.view.documents.keyring, clock=clock, say=self.inbox.put,
         )
+
+    def start_uplink(self, uplink: Uplink) -> None:
+        """Connect, now that there is a controller whose keyring an acknowledgement is checked with."""
+        uplink.clear_alerts(*sorted(ALERTS), *(f"reader-{each.name}" for each in self.settings.readers))
         self.started(uplink)
-        return uplink
 
     def make_reader(self, each: config.ReaderConfig) -> Reader:
         """A reader, not yet started."""

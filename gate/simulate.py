@@ -20,6 +20,7 @@ from gate.clock import ManualClock
 from gate.controller import Controller
 from gate.decoder import gp1
 from gate.decoder.number_code import new_number
+from gate.effector import Effector
 from gate.errors import DeviceError, UsageError
 from gate.lane_settings import lane_of, view_of
 from gate.model import Direction, Now, Record, RosterEntry, Signal
@@ -68,7 +69,7 @@ class Simulation:
         self.controller = Controller(
             clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
             lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
-            ledger=self, barrier=self, indicators=(self,), feed=self, patience=Patience(),
+            hands=Effector(self, self, (self,), self, Patience()),
         )
 
     # --- the timeline ---

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from gate.clock import ManualClock
 from gate.controller import Controller
 from gate.drivers.fake import FakeBarrier, FakeIndicator
+from gate.effector import Effector
 from gate.errors import DeviceError, StoreError, UsageError
 from gate.model import (
+    ALERTS,
     Contact,
     Direction,
     Documents,
@@ -138,9 +140,9 @@ class Rig:
         self.barrier = Barrier(lambda: self.clock.mono)
         self.lamps = FakeIndicator()
         self.controller = Controller(
-            clock=self.clock, lane=Portal(timing or Timing(), mode=mode), ledger=self.ledger, barrier=self.barrier,
+            clock=self.clock, lane=Portal(timing or Timing(), mode=mode),
             view=View("xuong-a", ZoneInfo("Asia/Ho_Chi_Minh"), DocumentSet(roster=Everybody()), mode),
-            indicators=(self.lamps,), feed=self.feed, patience=patience or Patience(),
+            hands=Effector(self.ledger, self.barrier, (self.lamps,), self.feed, patience or Patience()),
         )
         self.controller.begin(self.clock.now())
 
@@ -473,4 +475,5 @@ def test_in_any_life_nobody_enters_unrecorded_and_everybody_gets_out(
         if lane().wish is Mode.FREE and barrier.fault is None:
             rig.turn(Tick(), after_s=1)
             assert barrier.released(), "a free lane stands open"
+        assert set(rig.feed.alerts) <= ALERTS | {"reader-in"}, "a new run clears each of them"
         assert lane().deadline is None or lane().deadline >= rig.clock.mono
