@@ -336,4 +336,12 @@ class Alert:
     detail: str = ""
 
 
+ALERTS = frozenset({
+    "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
+    "fault-ledger", "fault-uplink", "fault-record", "fault-indicator",
+    "ack-refused", "events-refused", "publish-refused",
+})
+"""Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""
+
+
 Effect = Record | Release | Hold | Secure | Show | Alert

@@ -43,6 +43,12 @@ class NoticeBoard:
                 return
             self._kept[tail] = self._unsent[tail] = Notice(tail, name, data)
 
+    def clear(self, tail: str, name: str) -> None:
+        """Clear what an earlier run may have left standing at the broker, unless it stands again."""
+        with self._lock:
+            if tail not in self._kept and len(self._kept) < KEPT_MAX:
+                self._kept[tail] = self._unsent[tail] = Notice(tail, name, None)
+
     def mention(self, tail: str, name: str, data: msgspec.Struct) -> None:
         """Say something in passing."""
         self._passing.append(Notice(tail, name, data))

@@ -145,6 +145,12 @@ class Uplink:
         """Raise the alert `id` on `up/alert/{id}`, retained, or clear it (`detail` None)."""
         self._keep(f"alert/{id}", "alert", None if detail is None else wire.AlertState(id, detail))
 
+    def clear_alerts(self, *ids: str) -> None:
+        """Clear what an earlier run of this gate may have left standing."""
+        for alert in ids:
+            self._board.clear(f"alert/{alert}", "alert")
+        self._link.wake()
+
     def health(self, health: wire.Health) -> None:
         """Publish `up/health` now, or not at all."""
         self._mention("health", health)

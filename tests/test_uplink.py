@@ -254,6 +254,22 @@ def test_retained_status_tells_online_stopped_and_offline(mosquitto: Mosquitto, 
     assert late.wait(lambda messages: messages)[0].retain
 
 
+def test_alerts_of_an_earlier_run_are_cleared_and_those_that_stand_again_are_not(
+    mosquitto: Mosquitto, make: MakeUplink,
+) -> None:
+    old, standing = wire.up(SITE, GATE, "alert/held-open"), wire.up(SITE, GATE, "alert/emergency")
+    probe = mosquitto.probe(old, standing)
+    for topic in (old, standing):
+        probe.publish(topic, b"left by a run that was killed", retain=True)
+    uplink = make(MemoryOutbox(), mosquitto.settings())
+    uplink.alert("emergency", "emergency")
+    uplink.clear_alerts("emergency", "held-open")
+    probe.wait(lambda messages: any(message.topic == old and not message.payload for message in messages))
+    late = mosquitto.probe(old, standing)
+    (message,) = late.wait(lambda messages: messages)
+    assert wire.read_message(message.payload, "alert", wire.AlertState).id == "emergency"
+
+
 def test_kept_notices_come_back_after_the_broker_forgot_them(mosquitto: Mosquitto, make: MakeUplink) -> None:
     uplink = make(MemoryOutbox(), mosquitto.settings())
     for n in range(1000):
