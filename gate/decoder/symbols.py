@@ -18,7 +18,7 @@ from gate.errors import DeviceError, UsageError
 Engine = Literal["ladder", "zxing", "zbar"]
 DOUBLE_MAX_PX2 = 2_100_000
 """Larger images (full HD) are not doubled: their modules are large enough, and it would take too long."""
-SECOND_LOOK_EVERY = 8
+SECOND_LOOK_EVERY = 16
 """One frame in so many without a symbol is looked at with both binarizers."""
 UNREAD_MAX = 4
 """Symbols of one frame that were seen and not read, to which the ladder's slow rungs are shown."""
