@@ -23,7 +23,7 @@ from gate.effector import Effector
 from gate.errors import DocumentError
 from gate.inbox import Inbox
 from gate.lane_settings import clock_of, lane_of, view_of
-from gate.ledger import Ledger
+from gate.ledger import FILE_NAME, Ledger
 from gate.model import (
     ALERTS,
     Contact,
@@ -82,12 +82,13 @@ class Daemon:
         uplink = self.make_uplink(ledger, clock)
         readers = [self.make_reader(each) for each in self.settings.readers]
         watchdog = Watchdog(
-            {reader.name: reader.alive_mono for reader in readers} | {"documents": watcher.alive_mono},
+            {reader.name: reader.alive_mono for reader in readers}
+            | {"documents": watcher.alive_mono, "ledger": ledger.alive_mono},
             watchdog_interval_s(),
         )
         reporter = Reporter(
             lane=lambda: self.controller.lane, ledger=ledger, voice=uplink, inbox=self.inbox,
-            readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(),
+            readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(), info=self.info,
         )
         mode = Mode((ledger.recall("mode") or b"normal").decode())
         self.controller = Controller(
@@ -97,7 +98,7 @@ class Daemon:
         )
         if uplink is not None:
             self.start_uplink(uplink)
-        self.say_started(ledger, documents, uplink, clock.now())
+        self.say_started(ledger, clock.now())
         self.start_inputs(readers, watcher)
         with self.stop_on_signals():
             notify("READY=1")
@@ -132,7 +133,7 @@ class Daemon:
         """The memory of this gate."""
         self.settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
         ledger = Ledger(
-            self.settings.state_dir / "ledger.db", site=self.settings.site.id, gate=self.settings.gate.id,
+            self.settings.state_dir / FILE_NAME, site=self.settings.site.id, gate=self.settings.gate.id,
             zone=self.zone, settings=self.settings.ledger, say=self.inbox.put,
         )
         self.started(ledger)
@@ -208,15 +209,20 @@ class Daemon:
         return Patience(ledger.write_max_ms / 1000,
                         ledger.flush_max_ms / 1000 if ledger.durability == "after_flush" else None)
 
-    def say_started(self, ledger: Ledger, documents: DocumentSet, uplink: Uplink | None, now: Now) -> None:
-        """Record the start, show the lane at rest, and tell operators what runs here."""
+    def info(self) -> wire.Info:
+        """What runs here, and with which documents."""
+        return wire.Info(documents=dict(self.controller.view.documents.versions),
+                         readers={each.name: each.driver for each in self.settings.readers})
+
+    def say_started(self, ledger: Ledger, now: Now) -> None:
+        """Record the start and what was found then, and bring the lane to rest."""
         self.controller.carry_out([Record(EventKind.GATE_STARTED, {
-            "version": gate.__version__, "unclean": ledger.was_unclean, "documents": dict(documents.versions),
+            "version": gate.__version__, "unclean": ledger.was_unclean, "documents": self.info().documents,
         })], now)
+        if ledger.damaged_copy is not None:
+            self.controller.note(now, EventKind.STORE_FAULT, {"kept_as": ledger.damaged_copy.name}, "ledger-damaged",
+                                 f"a damaged ledger was moved aside to {ledger.damaged_copy}; a new one was begun")
         self.controller.begin(now)
-        if uplink is not None:
-            uplink.info(wire.Info(version=gate.__version__, documents=dict(documents.versions),
-                                  readers={each.name: each.driver for each in self.settings.readers}))
 
     @contextmanager
     def stop_on_signals(self) -> Iterator[None]:

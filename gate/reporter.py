@@ -25,6 +25,8 @@ class Voice(Protocol):
 
     def status(self, status: wire.Status) -> None: ...
 
+    def info(self, info: wire.Info) -> None: ...
+
     def state(self, state: wire.State) -> None: ...
 
     def health(self, health: wire.Health) -> None: ...
@@ -49,9 +51,12 @@ class Reporter:
     def __init__(
         self, *, lane: Callable[[], Portal], ledger: Keeper, voice: Voice | None, inbox: Inbox,
         readers: Mapping[str, bool], stuck: Callable[[Now], list[str]], began: Now,
+        info: Callable[[], wire.Info] = wire.Info,
     ) -> None:
         self._lane, self._ledger, self._voice, self._inbox = lane, ledger, voice, inbox
         self._readers, self._stuck, self._began = readers, stuck, began
+        self._info = info
+        self._told: wire.Info | None = None
         self._missing: list[str] | None = None
         self._shown: tuple[str, str] = ("", "")
         self._state_due_mono = self._health_due_mono = began.mono
@@ -64,6 +69,7 @@ class Reporter:
             self.keep_floor(now)
         if self._voice is None:
             return
+        self._report_info(self._voice)
         self._report_status(self._voice, now)
         self._report_state(self._voice, now)
         self._report_health(self._voice, now)
@@ -72,6 +78,12 @@ class Reporter:
         """Remember a trusted moment; no later start believes an earlier one."""
         if now.trusted:
             self._ledger.remember(CLOCK_FLOOR, now.utc.isoformat().encode())
+
+    def _report_info(self, voice: Voice) -> None:
+        info = self._info()
+        if info != self._told:
+            self._told = info
+            voice.info(info)
 
     def _report_status(self, voice: Voice, now: Now) -> None:
         missing = sorted({name for name, there in self._readers.items() if not there} | set(self._stuck(now)))

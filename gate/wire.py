@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gate import __version__
 from gate.errors import MalformedError
 from gate.model import EventKind
 
@@ -165,7 +166,7 @@ class Status(msgspec.Struct, frozen=True):
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """`up/info`: what runs there."""
 
-    version: str
+    version: str = __version__
     schema: int = 1
     readers: dict[str, str] = {}
     documents: dict[str, int] = {}

@@ -185,6 +185,10 @@ class Ledger:
         """How many events the recorder is not known to have."""
         return self._file.span.unacked
 
+    def alive_mono(self) -> float:
+        """Monotonic second at which the writer last ran, or now while it idles (for the watchdog)."""
+        return self._writer.alive_mono()
+
     def rows_after(self, seq: int, limit: int) -> list[Row]:
         """At most `limit` flushed rows that follow `seq`, in order; an EventsLost explains holes."""
         return self._reader.rows_after(seq, limit, self.flushed_seq)

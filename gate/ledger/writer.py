@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -82,6 +83,7 @@ class Writer:
         self._refused = 0
         self._refused_told = 0
         self._disk_full = False
+        self._busy_mono: float | None = None
         self.broken = False
         """Set when no promise can be kept any more: nothing is written from then on."""
         self._batch_max = max(1, min(BATCH_MAX_EVENTS, file.ring_events // 4))
@@ -98,6 +100,11 @@ class Writer:
             item.ticket.fail()
         else:
             self._queue.put(item)
+
+    def alive_mono(self) -> float:
+        """Monotonic second at which the writer last showed that it is not stuck: now, while it has nothing to do."""
+        busy_mono = self._busy_mono
+        return time.monotonic() if busy_mono is None else busy_mono
 
     def restart_wal(self) -> None:
         """Begin the WAL anew when nothing else is to do."""
@@ -116,6 +123,7 @@ class Writer:
     def _turn(self) -> bool:
         """Wait for something to do, and do it; False once the end has come."""
         items = self._gather()
+        self._busy_mono = time.monotonic()
         stopping = bool(items) and items[-1] is _STOP
         try:
             if not self.broken:
@@ -129,6 +137,7 @@ class Writer:
         if self.broken:
             for item in items:
                 item.ticket.fail()
+        self._busy_mono = None
         return not stopping
 
     def _gather(self) -> list[Item]:
