@@ -31,6 +31,8 @@ from gate.clock import SHIFT_START
 from gate.errors import UsageError
 
 SCENARIO_MAX_BYTES = 200_000
+REPEAT_MAX = 100_000
+"""How often one line of a timeline may repeat."""
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -127,7 +129,7 @@ def read_timeline(text: str) -> Timeline:
     """Take a timeline apart.
 
     Raises:
-        UsageError: a line that begins with neither seconds, `>` nor `=`.
+        UsageError: a line that begins with neither seconds, `>` nor `=`, or a count or a repetition out of bounds.
     """
     actions: list[tuple[float, str]] = []
     transcript: list[str] = []
@@ -143,13 +145,14 @@ def read_timeline(text: str) -> Timeline:
             continue
         if line.startswith("="):
             word, _, count = line[1:].strip().rpartition(" ")
+            if not count.isdigit():
+                raise UsageError(f"timeline line {number}: {raw!r} does not end with a count")
             counts.append((word.strip(), int(count)))
             continue
         at, _, action = line.partition(" ")
-        try:
-            at_s = float(at)
-        except ValueError as error:
-            raise UsageError(f"timeline line {number}: {raw!r} does not begin with seconds, > or =") from error
+        if not re.fullmatch(r"\d{1,7}(\.\d{1,3})?", at):
+            raise UsageError(f"timeline line {number}: {raw!r} does not begin with seconds, > or =")
+        at_s = float(at)
         if action.strip() != "time":
             actions += _expand(at_s, action.strip())
         transcript.append(f"{at_s:.2f}  {action.strip()}")
@@ -163,6 +166,8 @@ def _expand(at_s: float, action: str) -> Iterator[tuple[float, str]]:
     if match is None:
         yield at_s, action
         return
+    if int(match[1]) > REPEAT_MAX:
+        raise UsageError(f"{action!r}: at most {REPEAT_MAX} repetitions")
     for n in range(int(match[1])):
         for part in match[3].split("|"):
             offset, what = re.fullmatch(r"\s*(?:\+([\d.]+)\s)?\s*(.*?)\s*", part).groups()  # type: ignore[union-attr]

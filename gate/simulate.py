@@ -35,9 +35,16 @@ READERS = {"in": Direction.ENTRY, "out": Direction.EXIT, "keys": Direction.ENTRY
 
 
 def run_scenario(scenario: Scenario) -> Outcome:
-    """Play a scenario and compare what happened with what it says."""
+    """Play a scenario and compare what happened with what it says.
+
+    Raises:
+        UsageError: a timeline that cannot be played, or settings that no config may have.
+    """
     timeline = read_timeline(scenario.timeline)
-    simulation = Simulation(scenario)
+    try:
+        simulation = Simulation(scenario)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{scenario.title}: {error}") from error
     for at_s, action in timeline.actions:
         simulation.play(at_s, action)
     simulation.finish()
@@ -79,7 +86,11 @@ class Simulation:
         self.run_until(at_s)
         self.lines.append(f"{at_s:.2f}  {action}")
         word, *rest = action.split()
-        for stimulus in getattr(self, f"do_{word}", self.do_unknown)(*rest):
+        try:
+            stimuli = getattr(self, f"do_{word}", self.do_unknown)(*rest)
+        except (TypeError, ValueError, LookupError) as error:
+            raise UsageError(f"the timeline's {at_s:.2f}  {action}: {error}") from error
+        for stimulus in stimuli:
             self.turn(stimulus)
 
     def run_until(self, at_s: float) -> None:
@@ -130,7 +141,7 @@ class Simulation:
         return [model.SetMode(model.Mode(mode), "operator", "scenario")]
 
     def do_break(self, part: str) -> list[model.Stimulus]:
-        """Break `disk` (not written), `flush` (never flushed) or `barrier` (pins fail)."""
+        """Break `disk` (not written), `flush` (never flushed), `barrier` (pins fail) or `lock` (stays released)."""
         self.broken.add(part)
         return []
 
@@ -240,6 +251,8 @@ class Simulation:
         self.say("hold")
 
     def secure(self) -> None:
+        if "lock" in self.broken:
+            raise DeviceError("the barrier does not lock")
         self.say("secure")
 
     def must_work(self) -> None:
@@ -262,7 +275,7 @@ class Simulation:
         pass
 
     def released(self) -> bool:
-        return False
+        return "lock" in self.broken
 
 
 _KID = b"scenario"

@@ -32,6 +32,21 @@ def test_an_unknown_action_says_which() -> None:
         run_scenario(Scenario("typo", "0 dance\n= x 0"))
 
 
+@pytest.mark.parametrize("timeline", [
+    "0 rex now\n= x 0", "0 scan nowhere an\n= x 0", "0 mode asleep\n= x 0", "0 clock soon\n= x 0", "0 break\n= x 0",
+    "0 scan in nobody\n= x 0", "nan rex\n= x 0", "1e9 rex\n= x 0", "rex\n= x 0", "0 rex\n= x many",
+    "0 repeat 999999999 every 1: rex\n= x 0",
+])
+def test_a_timeline_that_cannot_be_played_is_a_usage_error(timeline: str) -> None:
+    with pytest.raises(UsageError):
+        run_scenario(Scenario("wrong", timeline))
+
+
+def test_settings_that_no_config_may_have_are_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="pulse_s"):
+        run_scenario(Scenario("wrong", "0 rex\n= x 0", portal={"pulse_s": -1}))
+
+
 def test_an_unknown_key_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "typo.yaml").write_text("title: t\ntimeline: x\npoeple: {}\n")
     with pytest.raises(UsageError, match="poeple"):
