@@ -1,4 +1,4 @@
-"""systemd's watchdog: petted only while the loop, every reader and the watch on documents have shown that they run."""
+"""systemd's watchdog: petted only while the loop and every part that `app` names have shown that they run."""
 
 from __future__ import annotations
 
