@@ -57,7 +57,8 @@ class Effector:
                         rows += self.show(signal, decision)
                 case Alert(id=name, active=active, detail=detail):
                     self.feed.alert(name, (detail or name) if active else None)
-        self.append(rows, now)
+        # A grant that is left here moved nothing, because access is free: it stands, also while the disk is full.
+        self.append(rows, now, way_out=any(row.kind is EventKind.ACCESS_GRANTED for row in rows))
         return answers
 
     def append(self, rows: Sequence[Record], now: Now, *, way_out: bool = False) -> Ticket | None:

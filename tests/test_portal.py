@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gate import portal
 from gate.clock import SHIFT_START
 from gate.model import (
+    Alert,
     Contact,
     Decision,
     Direction,
@@ -127,6 +128,55 @@ def test_a_flush_in_time_leaves_the_grant_alone() -> None:
     lane, effects = portal.on(lane, Tick(), at(2.5))
     assert lane.state is State.RELEASED
     assert effects == []
+
+
+def passed_unflushed(after_s: float) -> Portal:
+    """Somebody went in, was through at once, and their record is still not flushed `after_s` later."""
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    for fact, seconds in ((Written(7), 0.0), (Contact("passage", True), 0.5), (Contact("passage", False), 1.0)):
+        lane, _ = portal.on(lane, fact, at(seconds))
+    lane, effects = portal.on(lane, Tick(), at(after_s))
+    assert (Alert("store-slow", True) in effects) == (after_s >= lane.timing.flush_max_s)
+    return lane
+
+
+def test_while_a_flush_is_late_nobody_is_let_in_and_everybody_out() -> None:
+    lane = passed_unflushed(2.0)
+    _, entry = portal.on(lane, decision(), at(2.5))
+    assert [effect.data["reason"] for effect in kinds(entry, Record)] == ["STORE_SLOW"]
+    assert not kinds(entry, Release)
+    _, leaving = portal.on(lane, decision(Direction.EXIT), at(2.5))
+    assert kinds(leaving, Release)
+
+
+def test_who_waited_while_the_flush_grew_late_is_refused_when_served() -> None:
+    lane = passed_unflushed(1.0)
+    lane, _ = portal.on(lane, Contact("door", True), at(1.1))
+    lane, _ = portal.on(lane, decision(), at(1.2))
+    lane, _ = portal.on(lane, Tick(), at(2.0))
+    _, effects = portal.on(lane, Contact("door", False), at(2.5))
+    assert "STORE_SLOW" in [effect.data.get("reason") for effect in kinds(effects, Record)]
+    assert not kinds(effects, Release)
+
+
+def test_once_the_flush_has_caught_up_people_are_let_in_again() -> None:
+    lane, effects = portal.on(passed_unflushed(2.0), Flushed(7), at(3))
+    assert Alert("store-slow", False) in effects
+    assert lane.deadline is None
+    _, effects = portal.on(lane, decision(), at(4))
+    assert kinds(effects, Release)
+
+
+def test_a_flush_of_the_older_of_two_grants_leaves_the_younger_its_time() -> None:
+    lane = passed_unflushed(1.0)
+    lane, _ = portal.on(lane, decision(), at(1.5))
+    lane, _ = portal.on(lane, Written(9), at(1.5))
+    lane, _ = portal.on(lane, Flushed(7), at(1.6))
+    lane, effects = portal.on(lane, Contact("passage", True), at(1.7))
+    lane, effects = portal.on(lane, Tick(), at(3.4))
+    assert not kinds(effects, Alert)
+    _, effects = portal.on(lane, Tick(), at(3.5))
+    assert Alert("store-slow", True) in effects
 
 
 def test_an_earlier_flush_is_not_mistaken_for_this_grants() -> None:

@@ -11,7 +11,7 @@ secures the lane while the emergency input is active (laws 3 and 5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gate.model import (
@@ -24,6 +24,7 @@ from gate.model import (
     Flushed,
     Mode,
     Now,
+    Reason,
     SetMode,
     Tick,
 )
@@ -84,6 +85,7 @@ def on(portal: Portal, fact: Fact, now: Now) -> tuple[Portal, list[Effect]]:
     """
     lane = _Lane(portal, now)
     lane.run_timers()
+    lane.watch_flush()
     lane.end_waits()
     lane.serve_pending()
     for happened in lane.classify(fact):
@@ -97,11 +99,6 @@ def begin(portal: Portal, now: Now) -> tuple[Portal, list[Effect]]:
     lane = _Lane(portal, now)
     lane.rest()
     return lane.portal, lane.effects
-
-
-def grant_input(decision: Decision) -> Input:
-    """The input that a granted decision is."""
-    return Input.GRANT_EXIT if decision.direction is Direction.EXIT else Input.GRANT_ENTRY
 
 
 class _Lane(Actions):
@@ -125,8 +122,7 @@ class _Lane(Actions):
         """Note what the fact changes by itself, and say which inputs it is to the table."""
         match fact:
             case Decision():
-                self.decision = fact
-                return [grant_input(fact) if fact.granted else Input.DENY]
+                return [self.decide(fact)]
             case Contact(name="rex", active=True):
                 return [Input.REX]
             case Contact(name="emergency", active=active) if active != self.portal.emergency:
@@ -139,10 +135,9 @@ class _Lane(Actions):
                 self.record(EventKind.MODE_CHANGED, mode=mode.value, actor=actor, cause=cause)
                 return self.wish(mode=mode)
             case Written(seq=seq):
-                self.keep(grant_seq=seq)
-                self.store_answers()
-            case Flushed(up_to_seq=seq) if self.portal.grant_seq is not None and seq >= self.portal.grant_seq:
-                self.cancel(Input.FLUSH_DUE)
+                self.written(seq)
+            case Flushed(up_to_seq=seq):
+                self.flushed(seq)
             case NotWritten():
                 return [Input.NOT_WRITTEN]
             case Moved():
@@ -156,6 +151,18 @@ class _Lane(Actions):
                 self.detail = detail
                 self.does_not_lock()
         return []
+
+    def decide(self, decision: Decision) -> Input:
+        """The input that a decision is; a way in has to wait for a ledger whose flush is late."""
+        self.decision = decision
+        if not decision.granted:
+            return Input.DENY
+        if decision.direction is Direction.EXIT:
+            return Input.GRANT_EXIT
+        if self.portal.flush_late and self.portal.state is State.CLOSED:
+            self.decision = replace(decision, granted=False, reason=Reason.STORE_SLOW)
+            return Input.DENY
+        return Input.GRANT_ENTRY
 
     def wish(self, **change: Any) -> list[Input]:
         """A change of mode or of the emergency input is an input only when the wish really changes."""
@@ -214,5 +221,4 @@ class _Lane(Actions):
         """Serve who waits, while the lane is at rest."""
         while waiting := self.next_pending():
             self.forget(waiting)
-            self.decision = waiting.decision
-            self.step(grant_input(waiting.decision))
+            self.step(self.decide(waiting.decision))

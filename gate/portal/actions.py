@@ -58,11 +58,20 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Unflushed:
+    """A grant that has moved the barrier and would not survive a power cut; late from `due_mono` on."""
+
+    seq: int
+    due_mono: float
+
+
+@dataclass(frozen=True, slots=True)
 class Portal:
     """One lane at one moment; `timers` maps an input to the monotonic second at which it is due.
 
-    Troubles that stand: `store_slow` the ledger was late, `unmoved` the barrier did not release when told to,
-    `unlocked` it does not lock.
+    `unflushed` holds the grants that a power cut could still take, oldest first. Troubles that stand: `store_slow` the
+    ledger was late, `flush_late` it still is (nobody is let in meanwhile), `unmoved` the barrier did not release when
+    told to, `unlocked` it does not lock.
     """
 
     timing: Timing = field(default_factory=Timing)
@@ -71,7 +80,9 @@ class Portal:
     emergency: bool = False
     passer: Decision | None = None
     grant_seq: int | None = None
+    unflushed: tuple[Unflushed, ...] = ()
     store_slow: bool = False
+    flush_late: bool = False
     unmoved: bool = False
     unlocked: bool = False
     open: frozenset[str] = frozenset()
@@ -86,7 +97,8 @@ class Portal:
     @property
     def deadline(self) -> float | None:
         """The monotonic second at which this portal next wants a Tick, or None."""
-        return min((*self.timers.values(), *(waiting.until_mono for waiting in self.pending)), default=None)
+        flush_due = [each.due_mono for each in self.unflushed[:1] if not self.flush_late]
+        return min((*self.timers.values(), *(waiting.until_mono for waiting in self.pending), *flush_due), default=None)
 
 
 def decision_data(decision: Decision) -> dict[str, Any]:
@@ -110,9 +122,34 @@ class Actions:
         self.passer: Decision | None = portal.passer
         self.detail = ""
 
+    def written(self, seq: int) -> None:
+        """The grant is in the ledger, and the barrier moves: until it is flushed a power cut can take it."""
+        due_mono = self.now.mono + self.portal.timing.flush_max_s
+        self.keep(grant_seq=seq, unflushed=(*self.portal.unflushed, Unflushed(seq, due_mono)))
+        self.store_answers()
+
+    def flushed(self, up_to_seq: int) -> None:
+        """A power cut takes nothing up to there any more."""
+        if self.portal.grant_seq is not None and up_to_seq >= self.portal.grant_seq:
+            self.cancel(Input.FLUSH_DUE)
+        unflushed = tuple(each for each in self.portal.unflushed if each.seq > up_to_seq)
+        late = self.portal.flush_late and bool(unflushed) and unflushed[0].due_mono <= self.now.mono
+        caught_up = self.portal.flush_late and not late
+        self.keep(unflushed=unflushed, flush_late=late)
+        if caught_up:
+            self.store_answers()
+
+    def watch_flush(self) -> None:
+        """A flush that is late whatever has become of the grant: alarm, and let nobody in until it is over (law 1)."""
+        unflushed = self.portal.unflushed
+        if unflushed and unflushed[0].due_mono <= self.now.mono and not self.portal.flush_late:
+            if not self.portal.store_slow:
+                self.effects.append(Alert("store-slow", True))
+            self.keep(flush_late=True, store_slow=True)
+
     def store_answers(self) -> None:
         """The ledger keeps up again."""
-        if self.portal.store_slow:
+        if self.portal.store_slow and not self.portal.flush_late:
             self.keep(store_slow=False)
             self.effects.append(Alert("store-slow", False))
 
