@@ -89,7 +89,6 @@ class Daemon:
         reporter = Reporter(
             lane=lambda: self.controller.lane, ledger=ledger, voice=uplink, inbox=self.inbox,
             readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(), info=self.info,
-            flush_max_s=self.settings.ledger.flush_max_ms / 1000,
         )
         mode = Mode((ledger.recall("mode") or b"normal").decode())
         self.controller = Controller(

@@ -339,7 +339,7 @@ class Alert:
 ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
     "fault-ledger", "fault-uplink", "fault-record", "fault-indicator",
-    "flush-late", "ack-refused", "events-refused", "publish-refused",
+    "ack-refused", "events-refused", "publish-refused",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""
 

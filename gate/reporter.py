@@ -1,6 +1,4 @@
-"""What the gate says of itself: status on a change, state each 10 s, health each minute, a flush that is late; and
-its clock's floor.
-"""
+"""What the gate says of itself: status on a change, state each 10 s, health each minute; and its clock's floor."""
 
 from __future__ import annotations
 
@@ -33,8 +31,6 @@ class Voice(Protocol):
 
     def health(self, health: wire.Health) -> None: ...
 
-    def alert(self, id: str, detail: str | None) -> None: ...
-
 
 class Keeper(Protocol):
     """What reports say of the ledger, and where the floor is kept."""
@@ -43,9 +39,6 @@ class Keeper(Protocol):
 
     @property
     def written_seq(self) -> int: ...
-
-    @property
-    def flushed_seq(self) -> int: ...
 
     def depth(self) -> int: ...
 
@@ -58,7 +51,7 @@ class Reporter:
     def __init__(
         self, *, lane: Callable[[], Portal], ledger: Keeper, voice: Voice | None, inbox: Inbox,
         readers: Mapping[str, bool], stuck: Callable[[Now], list[str]], began: Now,
-        info: Callable[[], wire.Info] = wire.Info, flush_max_s: float = 2.0,
+        info: Callable[[], wire.Info] = wire.Info,
     ) -> None:
         self._lane, self._ledger, self._voice, self._inbox = lane, ledger, voice, inbox
         self._readers, self._stuck, self._began = readers, stuck, began
@@ -66,8 +59,6 @@ class Reporter:
         self._told: wire.Info | None = None
         self._missing: list[str] | None = None
         self._shown: tuple[str, str] = ("", "")
-        self._flush_max_s = flush_max_s
-        self._awaited_seq, self._awaited_mono, self._flush_late = 0, began.mono, False
         self._state_due_mono = self._health_due_mono = began.mono
         self._floor_due_mono = began.mono + FLOOR_EVERY_S
 
@@ -82,7 +73,6 @@ class Reporter:
         self._report_status(self._voice, now)
         self._report_state(self._voice, now)
         self._report_health(self._voice, now)
-        self._report_flush(self._voice, now)
 
     def keep_floor(self, now: Now) -> None:
         """Remember a trusted moment; no later start believes an earlier one."""
@@ -121,16 +111,6 @@ class Reporter:
             uptime_s=round(now.mono - self._began.mono, 1), resident_kib=resident_kib(),
             scans=self._inbox.scans, dropped=self._inbox.dropped, readers=dict(self._readers),
         ))
-
-    def _report_flush(self, voice: Voice, now: Now) -> None:
-        """A late flush alarms (law 1), also when those whose records wait for it have long passed."""
-        if self._ledger.flushed_seq >= self._awaited_seq:
-            self._awaited_seq, self._awaited_mono = self._ledger.written_seq, now.mono
-        late = (self._ledger.flushed_seq < self._awaited_seq
-                and now.mono - self._awaited_mono > self._flush_max_s)
-        if late != self._flush_late:
-            self._flush_late = late
-            voice.alert("flush-late", f"no flush for more than {self._flush_max_s:g} s" if late else None)
 
 
 def read_floor(value: bytes | None) -> datetime | None:

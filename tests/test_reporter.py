@@ -16,7 +16,7 @@ class Ledger:
     """How far a ledger has come, as a test says."""
 
     epoch = "e1"
-    written_seq = flushed_seq = 0
+    written_seq = 0
 
     def depth(self) -> int:
         return 0
@@ -30,15 +30,11 @@ class Voice:
 
     def __init__(self) -> None:
         self.said: list[Any] = []
-        self.alerts: list[str] = []
 
     def status(self, status: wire.Status) -> None:
         self.said.append(status)
 
     info = state = health = status
-
-    def alert(self, id: str, detail: str | None) -> None:
-        self.alerts.append(f"clear {id}" if detail is None else id)
 
 
 def at(mono: float) -> Now:
@@ -47,28 +43,7 @@ def at(mono: float) -> Now:
 
 def reporter(ledger: Ledger, voice: Voice, readers: dict[str, bool] | None = None) -> Reporter:
     return Reporter(lane=Portal, ledger=ledger, voice=voice, inbox=Inbox(), readers=readers or {},
-                    stuck=lambda now: [], began=at(0), flush_max_s=2.0)
-
-
-def test_a_late_flush_is_told_once_and_cleared_though_grants_go_on() -> None:
-    ledger, voice = Ledger(), Voice()
-    report = reporter(ledger, voice).report
-    for second in range(1, 6):  # somebody passes each second, and nothing is flushed
-        ledger.written_seq = second
-        report(at(second))
-    assert voice.alerts == ["flush-late"]
-    ledger.flushed_seq = 5
-    report(at(6))
-    assert voice.alerts == ["flush-late", "clear flush-late"]
-
-
-def test_a_flusher_that_keeps_up_with_steady_writes_is_no_alarm() -> None:
-    ledger, voice = Ledger(), Voice()
-    report = reporter(ledger, voice).report
-    for second in range(1, 20):
-        ledger.written_seq, ledger.flushed_seq = second, second - 1
-        report(at(second))
-    assert voice.alerts == []
+                    stuck=lambda now: [], began=at(0))
 
 
 def test_a_reader_that_is_gone_makes_the_gate_degraded_until_it_is_back() -> None:
