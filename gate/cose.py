@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import cbor2
@@ -74,6 +75,7 @@ def sign1(payload: bytes, private_key: PrivateKey, kid: bytes) -> bytes:
     return cbor2.dumps([protected, {}, payload, signature])
 
 
+@lru_cache(maxsize=1)  # a format reads a message to know it, and trust reads the same message to prove it
 def parse_sign1(data: bytes) -> Sign1:
     """Read a message without believing it.
 

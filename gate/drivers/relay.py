@@ -157,12 +157,13 @@ class RelayBarrier:
         return locks
 
     def _unlock(self, lock: _Lock) -> None:
-        self._changed.notify()
         try:
             lock.unlock()
         except DeviceError:
             self._secure(self._distinct())
             raise
+        finally:
+            self._changed.notify()  # after the pin: the thread that it wakes would only stand in the way
 
     def _secure(self, locks: Iterable[_Lock]) -> DeviceError | None:
         """Try to lock each of them; one that fails is due again at once. Returns the first failure."""

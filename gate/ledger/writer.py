@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Lock, Thread
 
 from gate.ledger.database import is_disk_full
 from gate.ledger.denials import HeldDenials
@@ -28,10 +28,13 @@ HOLD_S = 1.0
 class Ticket:
     """The receipt for what was appended together."""
 
-    __slots__ = ("_done", "failed", "last_seq")
+    __slots__ = ("_unsettled", "failed", "last_seq", "settled")
 
     def __init__(self) -> None:
-        self._done = Event()
+        self._unsettled = Lock()  # held until then: a bare lock wakes its waiter sooner than an Event does
+        self._unsettled.acquire()
+        self.settled = False
+        """Whether its fate is known."""
         self.failed = False
         """Whether it will not be written; then nothing that depends on it may be done."""
         self.last_seq = 0
@@ -39,15 +42,23 @@ class Ticket:
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it is written, after at most `timeout_s`."""
-        return self._done.wait(timeout_s) and not self.failed
+        if not self._unsettled.acquire(timeout=max(timeout_s, 0.0)):
+            return False
+        self._unsettled.release()
+        return not self.failed
 
     def complete(self, last_seq: int) -> None:
         self.last_seq = last_seq
-        self._done.set()
+        self._settle()
 
     def fail(self) -> None:
         self.failed = True
-        self._done.set()
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self._unsettled.release()
 
 
 @dataclass(slots=True, eq=False)
@@ -166,12 +177,12 @@ class Writer:
         ))
         self._refused_told, self._disk_full = refused, False
         seq = self._file.span.last_seq
-        if body_bytes:
-            self._on_written(seq, body_bytes)  # first, so that the flush is under way while the tickets are served
         for item in items:
-            item.ticket.complete(seq)
+            item.ticket.complete(seq)  # before the flusher wakes: somebody stands at the gate and waits for this
             if item.slot is not None:
                 self._journal.clear(item.slot)
+        if body_bytes:
+            self._on_written(seq, body_bytes)
         restart_wal = _RESTART_WAL in items
         items.clear()  # they are done, whatever becomes of the WAL
         if restart_wal:
