@@ -78,6 +78,12 @@ def test_it_is_gone_after_an_orderly_end_and_kept_while_it_holds_something(path)
     assert not path.exists()
 
 
+def test_a_start_that_fails_leaves_the_notes_to_the_next(path):
+    ExitJournal(path).note("e1", [record()], AT, True)
+    ExitJournal(path).close()
+    assert len(ExitJournal(path).pending()) == 1
+
+
 def test_a_link_that_somebody_put_there_is_not_followed(path, tmp_path):
     (tmp_path / "victim").write_bytes(b"kept")
     path.symlink_to(tmp_path / "victim")

@@ -17,6 +17,7 @@ from support_ledger import PATIENCE_S, Said, denial, ledger_at, now, record
 from gate import wire
 from gate.errors import StoreError, UsageError
 from gate.ledger import Ledger, LedgerReader
+from gate.ledger.exit_journal import ExitJournal, journal_path
 from gate.ledger.ledger import DATA_MAX_BYTES, RECORDS_MAX, STATE_MAX_BYTES
 from gate.ledger.writer import QUEUE_MAX_ITEMS
 from gate.model import EventKind
@@ -354,6 +355,22 @@ def test_a_way_out_survives_a_kill_that_came_before_the_write(tmp_path):
         left = [event for event in events(ledger) if event.data.get("left")]
         assert len(left) == 1
         ledger.stop()
+
+
+def test_a_way_out_that_was_taken_in_is_offered_only_once_it_is_flushed(tmp_path):
+    ledger = ledger_at(tmp_path)
+    ledger.start()
+    ledger.stop()
+    ExitJournal(journal_path(ledger.path)).note(ledger.epoch, [record(left=True)], now().utc, True)
+    disk = Disk()
+    ledger = ledger_at(tmp_path, fdatasync=disk)
+    ledger.start()
+    assert ledger.written_seq == 1
+    assert ledger.rows_after(0, 10) == []
+    disk.open.set()
+    assert ledger.flushed(1, PATIENCE_S)
+    assert len(ledger.rows_after(0, 10)) == 1
+    ledger.stop()
 
 
 def test_after_every_kill_all_that_was_written_is_there_and_the_chain_holds(tmp_path):

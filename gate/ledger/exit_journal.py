@@ -107,8 +107,8 @@ class ExitJournal:
         self._free.append(slot)
 
     def close(self) -> None:
-        """Close the journal, and remove it when it holds nothing."""
-        empty = len(self._free) == SLOTS
+        """Close the journal, and remove it when it holds nothing: no note of this run, nor of one before."""
+        empty = len(self._free) == SLOTS and not self.pending()
         self._map.close()
         if empty:
             self.path.unlink(missing_ok=True)
