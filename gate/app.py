@@ -60,6 +60,14 @@ def run(settings: config.Config) -> None:
         Daemon(settings, stack).run()
 
 
+def stored_mode(value: bytes | None) -> Mode:
+    """The mode in force when the gate stopped; one that this release does not know is taken for lockdown."""
+    try:
+        return Mode((value or b"normal").decode())
+    except ValueError:
+        return Mode.LOCKDOWN
+
+
 class Daemon:
     """One gate with all its parts."""
 
@@ -84,13 +92,13 @@ class Daemon:
         watchdog = Watchdog(
             {reader.name: reader.alive_mono for reader in readers}
             | {"documents": watcher.alive_mono, "ledger": ledger.alive_mono},
-            watchdog_interval_s(),
+            watchdog_interval_s(), tolerated={"ledger"},
         )
         reporter = Reporter(
             lane=lambda: self.controller.lane, ledger=ledger, voice=uplink, inbox=self.inbox,
             readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(), info=self.info,
         )
-        mode = Mode((ledger.recall("mode") or b"normal").decode())
+        mode = stored_mode(ledger.recall("mode"))
         self.controller = Controller(
             clock=clock, view=replace(self.view(), documents=documents, mode=mode), lane=self.lane(mode),
             hands=Effector(ledger, barrier, indicators, uplink or NoFeed(), self.patience()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from gate.model import Now
@@ -32,13 +32,18 @@ def watchdog_interval_s() -> float | None:
 
 
 class Watchdog:
-    """Pets once per interval; `alive` gives, for each part by name, the monotonic second it last ran."""
+    """Pets once per interval; `alive` gives, for each part by name, the monotonic second it last ran.
+
+    A part in `tolerated` counts as missing but does not stop the petting: a stalled disk denies entry and lets people
+    out, and a restart would only wait for the same disk.
+    """
 
     def __init__(
         self, alive: Mapping[str, Callable[[], float]], interval_s: float | None,
-        send: Callable[[str], None] = notify, stale_s: float = STALE_S,
+        send: Callable[[str], None] = notify, stale_s: float = STALE_S, tolerated: Collection[str] = (),
     ) -> None:
         self._alive = alive
+        self._tolerated = frozenset(tolerated)
         self._interval_s = interval_s
         self._send = send
         self._stale_s = stale_s
@@ -52,6 +57,6 @@ class Watchdog:
         """One turn of the loop: tell systemd that all is well, unless some part is stuck."""
         if self._interval_s is None or now.mono - self._petted_mono < self._interval_s:
             return
-        if not self.stuck(now):
+        if self._tolerated.issuperset(self.stuck(now)):
             self._petted_mono = now.mono
             self._send("WATCHDOG=1")

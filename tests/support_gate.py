@@ -337,7 +337,8 @@ def assert_kept_once_and_in_order(gate: Gate, centre: Centre) -> None:
     rows = gate.rows()
     epoch = wire.read_event(rows[0].body).epoch
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), "the ledger misses an event"
-    assert centre.kept() == [(row.seq, epoch, bytes(row.hash)) for row in rows]
+    # The gate may have gone on since: what came after these rows is another assertion's business.
+    assert centre.kept()[:len(rows)] == [(row.seq, epoch, bytes(row.hash)) for row in rows]
     (proof,) = gate.site.gate("events", "verify", "--config", gate.site.config, "--json")
     assert proof["intact"], proof
     (found,) = gate.site.gate("central", "recorder", "--check", "--db", gate.site.database, "--json")

@@ -151,6 +151,16 @@ def test_guesses_at_a_keypad_lock_it_and_no_other_reader() -> None:
     assert admit(scan(reader="keys"), view, replace(NOW, mono=NOW.mono + 31)).granted
 
 
+def test_one_good_code_does_not_wipe_out_a_series_of_guesses() -> None:
+    view = replace(VIEW, attempts=Attempts(frozenset({"keys"}), attempts_max=3))
+    reasons = []
+    for payload in (b"12345678", b"12345678", CARD, b"12345678", b"12345678"):
+        decision = admit(scan(payload, reader="keys"), view, NOW)
+        reasons.append(decision.reason)
+        view = replace(view, attempts=view.attempts.after(decision, NOW.mono))
+    assert reasons == [Reason.MALFORMED, Reason.MALFORMED, Reason.GRANTED, Reason.MALFORMED, Reason.MAX_ATTEMPTS]
+
+
 def test_a_locked_reader_says_nothing_about_a_good_code() -> None:
     view = replace(VIEW, attempts=Attempts(frozenset({"keys"}), attempts_max=1))
     wrong = admit(scan(b"12345678", reader="keys"), view, NOW)

@@ -32,6 +32,13 @@ def test_one_stuck_part_stops_the_petting_until_it_runs_again() -> None:
     assert sent == ["WATCHDOG=1"]
 
 
+def test_a_tolerated_part_is_missing_but_does_not_stop_the_petting() -> None:
+    sent: list[str] = []
+    watchdog = Watchdog({"ledger": lambda: 100.0}, 5.0, sent.append, tolerated={"ledger"})
+    watchdog.pet(at(200))
+    assert (sent, watchdog.stuck(at(200))) == (["WATCHDOG=1"], ["ledger"])
+
+
 def test_without_a_watchdog_in_the_unit_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     sent: list[str] = []

@@ -35,6 +35,9 @@ from gate.config import (
 BCM_PINS = range(28)
 """The GPIO lines that a Raspberry Pi brings to its 40-pin header."""
 
+GRANT_WAIT_MAX_MS = 2_500
+"""A grant waits on the core's thread; held releases (lease 3 s) are renewed on it too."""
+
 UART_PINS = (14, 15)
 PULLED_UP_AT_BOOT = range(9)
 """BCM2835 ARM Peripherals, table 6-31: GPIO 0 to 8 have their pull-up on at reset, the others a pull-down."""
@@ -139,6 +142,10 @@ def write_is_sooner_than_flush(ledger: Ledger) -> Iterator[Remark]:
     if ledger.write_max_ms >= ledger.flush_max_ms:
         yield Remark("ledger.write_max_ms", f"{ledger.write_max_ms} ms is not below ledger.flush_max_ms of "
                      f"{ledger.flush_max_ms} ms; make it smaller")
+    waits_ms = ledger.write_max_ms + (ledger.flush_max_ms if ledger.durability == "after_flush" else 0)
+    if waits_ms > GRANT_WAIT_MAX_MS:
+        yield Remark("ledger.write_max_ms", f"a grant could make everybody wait {waits_ms} ms, an emergency included; "
+                     f"at most {GRANT_WAIT_MAX_MS} ms, so that held releases are renewed in time: lower the limits")
 
 
 def lockouts_grow(admission: Admission) -> Iterator[Remark]:

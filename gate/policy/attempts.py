@@ -1,7 +1,7 @@
 """Wrong codes at a reader: how many, and until when that reader is locked. Pure.
 
 Only a reader where codes can be guessed counts (a keypad): a lockout there never blocks another reader. The
-lock doubles each time up to a limit; one good code clears it.
+lock doubles each time up to a limit; good codes wear the count down.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Attempts:
         if reader not in self.guessable or self.locked(reader, mono):
             return self
         if decision.granted:
-            return replace(self, tallies={**self.tallies, reader: Tally()})
+            # One good code outweighs one wrong one, not a whole series: its holder may be the one who guesses.
+            tally = self.tallies.get(reader, Tally())
+            good = replace(tally, wrong=tally.wrong - 1) if tally.wrong > 1 else Tally()
+            return replace(self, tallies={**self.tallies, reader: good})
         if decision.reason not in GUESSES | {Reason.MAX_ATTEMPTS}:
             return self
         tally = self.tallies.get(reader, Tally())
