@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bench.figure import Figure, Setup, cost, interleaved, p50, p99
+from bench.figure import Figure, Setup, cost, interleaved, p50, p99, rate
 from bench.people import holder
 from gate import config, wire
 from gate.errors import GateError
@@ -25,19 +25,24 @@ BURST_EVENTS = 64
 
 
 def run(setup: Setup) -> Iterator[Figure]:
-    """One event at a time, then bursts of what one message carries, then the bytes."""
+    """What a busy gate keeps up with, how long one event takes, and the bytes of each."""
     with open_ledger(setup, "ledger") as ledger, _plain_file(setup) as append:
         def flushed(count: int) -> None:
             ledger.append([record()] * count, moment())
             if not ledger.wait_flushed(ledger.flushed_seq, PATIENCE_S):
                 raise GateError("the ledger does not flush")
 
-        for count, rounds in ((1, setup.runs(2_000, 10)), (BURST_EVENTS, setup.runs(500, 5))):
-            lines = _bodies(count)
-            taken = interleaved({"ours": lambda n=count: flushed(n), "plain": lambda many=lines: append(many)}, rounds)
-            for word, of in (("p50", p50), ("p99", p99)):
-                yield cost(f"{count} flushed, against append + fdatasync, {word}", 1e3 * of(taken["ours"]),
-                           1e3 * of(taken["plain"]), limit=1.15 if (count, word) == (1, "p50") else None, runs=rounds)
+        rounds, bodies = setup.runs(1_000, 10), _bodies(BURST_EVENTS)
+        taken = interleaved({
+            "one": lambda: flushed(1), "burst": lambda: flushed(BURST_EVENTS),
+            "plain one": lambda: append(bodies[:1]), "plain burst": lambda: append(bodies),
+        }, rounds)
+        one, burst, plain, plain_burst = (p50(seconds) for seconds in taken.values())
+        yield rate(f"flushed in bursts of {BURST_EVENTS}, against append + fdatasync of each, p50", BURST_EVENTS / burst,
+                   BURST_EVENTS / plain_burst, limit=1.15, runs=rounds)
+        yield cost("one event to flushed, against append + fdatasync, p50", 1e3 * one, 1e3 * plain, runs=rounds)
+        yield cost("one event to flushed, against append + fdatasync, p99", 1e3 * p99(taken["one"]),
+                   1e3 * p99(taken["plain one"]), runs=rounds)
         yield _bytes(ledger, setup.runs(4_000, 200))
 
 

@@ -15,7 +15,7 @@ from bench.site import make_gate, resident_kib, start_to_ready
 DAEMON_MAX_MIB = 48
 START_MAX_RATIO = 12
 IMPORTS = {
-    "camera process": "gate.commands.camera gate.decoder.symbols gate.drivers.camera_process "
+    "camera process": "gate.commands.camera gate.decoder.still gate.drivers.camera_process "
                       "gate.drivers.camera_sources zxingcpp pyzbar.wrapper PIL.Image",
     "recorder": "gate.central.recorder_command",
 }
