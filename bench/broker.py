@@ -66,7 +66,7 @@ def connect(port: int, client_id: str = "", session_s: int = 0) -> Client:
     """A bare paho client on a thread of paho's, connected."""
     client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
     client.max_inflight_messages = IN_FLIGHT
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = session_s
     there = threading.Event()
     client.on_connect = lambda *_: there.set()

@@ -83,7 +83,8 @@ def _frame(image: Image.Image) -> Frame:
 
 def _zxing(frame: Frame) -> object:
     view = zxingcpp.ImageView(frame.luma, frame.width, frame.height, zxingcpp.ImageFormat.Lum, frame.stride, 1)
-    return zxingcpp.read_barcodes(view, formats=zxingcpp.BarcodeFormat.QRCodeModel2, try_rotate=False)
+    return zxingcpp.read_barcodes(view, formats=zxingcpp.BarcodeFormat.QRCodeModel2,  # type: ignore[arg-type]
+                                  try_rotate=False)
 
 
 def _zbar(frame: Frame) -> object:

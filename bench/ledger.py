@@ -38,8 +38,8 @@ def run(setup: Setup) -> Iterator[Figure]:
             "plain one": lambda: append(bodies[:1]), "plain burst": lambda: append(bodies),
         }, rounds)
         one, burst, plain, plain_burst = (p50(seconds) for seconds in taken.values())
-        yield rate(f"flushed in bursts of {BURST_EVENTS}, against append + fdatasync of each, p50", BURST_EVENTS / burst,
-                   BURST_EVENTS / plain_burst, limit=1.15, runs=rounds)
+        yield rate(f"flushed in bursts of {BURST_EVENTS}, against append + fdatasync of each, p50",
+                   BURST_EVENTS / burst, BURST_EVENTS / plain_burst, limit=1.15, runs=rounds)
         yield cost("one event to flushed, against append + fdatasync, p50", 1e3 * one, 1e3 * plain, runs=rounds)
         yield cost("one event to flushed, against append + fdatasync, p99", 1e3 * p99(taken["one"]),
                    1e3 * p99(taken["plain one"]), runs=rounds)

@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 def main(port: int, topic: str, client_id: str, messages: int) -> None:
     """With 0 messages: subscribe and leave, so that the broker keeps what comes; else take so many."""
     client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = 3600
     came_at: list[float] = []
     done = threading.Event()
@@ -32,7 +32,11 @@ def main(port: int, topic: str, client_id: str, messages: int) -> None:
     client.on_message = take
     if not messages:
         client.on_subscribe = lambda *_: done.set()
-    client.on_connect = lambda *_: client.subscribe(topic, 1)
+
+    def subscribe(*_: Any) -> None:
+        client.subscribe(topic, 1)
+
+    client.on_connect = subscribe
     client.connect("127.0.0.1", port, clean_start=False, properties=properties)
     client.loop_start()
     done.wait()

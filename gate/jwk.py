@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gate.cose import PublicKey
 from gate.errors import DocumentError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -59,6 +61,8 @@ def certificate_from_der(der: bytes) -> tuple[x509.Certificate, PublicKey]:
     Raises:
         DocumentError: not a certificate, or its key signs no codes.
     """
+    from cryptography import x509  # noqa: PLC0415  (megabytes that a gate whose issuers publish keys never loads)
+
     try:
         certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()
