@@ -47,6 +47,9 @@ def dispatch(program: str, nouns: dict[str, str], package: str, arguments: Seque
             # Everything after the noun belongs to its module, which may have sub-commands of its own.
             subparser.set_defaults(module=import_module(f"{package}.{noun}"))
             subparser.get_default("module").configure(subparser)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
     args = parser.parse_args(arguments)
     return int(args.module.run(args))
 
