@@ -54,6 +54,7 @@ def make_gate(setup: Setup, name: str, roster: Path, issuer: Issuer, **sections:
         "pins": {"factory": "mock", "trace": str(folder / "pins.trace")},
         "barrier": {"driver": "relay", "entry_pin": PIN},
         "portal": {"pulse_s": PULSE_S},
+        "ledger": {"write_max_ms": 2_000, "flush_max_ms": 10_000},  # a stalled disk is a late pin here, no denial
         "readers": [{"name": "scanner", "direction": "entry", "driver": "serial", "port": str(folder / "scanner"),
                      "idle_gap_ms": 2000, "repeat_s": 0}],
         **sections,
