@@ -18,6 +18,7 @@ import tty
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ PATIENCE_S = 60.0
 ENDINGS = {"keypad-in": b"#"}
 RED_PIN = 23
 EVENTS_MAX = 1_000_000
+CONNECTED = "connected to the broker"
+"""What the recorder prints as it subscribes."""
 CLOCK_GRAIN_S = 0.002
 """Events tell milliseconds, and the two clocks of a machine may part a little within a run."""
 
@@ -288,9 +291,12 @@ class Centre:
         self._engine = open_database(site.database)
 
     def start(self) -> Centre:
-        """Broker first, then the recorder."""
+        """Broker first, then the recorder, which listens when this returns."""
         self.parts.start_broker()
+        log = self.parts.log("recorder")
+        connected = log.read_text().count(CONNECTED) if log.exists() else 0
         self.parts.start_recorder()
+        wait_for("the recorder", lambda: log.read_text().count(CONNECTED) > connected, PATIENCE_S)
         return self
 
     def stop(self) -> None:
@@ -333,12 +339,14 @@ class Centre:
 
 
 def assert_kept_once_and_in_order(gate: Gate, centre: Centre) -> None:
-    """Every event of the gate's ledger is at the recorder exactly once, in order, and the chain is whole."""
+    """Every event of the gate's ledger came to the recorder once, in order, and both hold the whole chain."""
     rows = gate.rows()
     epoch = wire.read_event(rows[0].body).epoch
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), "the ledger misses an event"
+    kept, sent = centre.kept(), [(row.seq, epoch, bytes(row.hash)) for row in rows]
     # The gate may have gone on since: what came after these rows is another assertion's business.
-    assert centre.kept()[:len(rows)] == [(row.seq, epoch, bytes(row.hash)) for row in rows]
+    differing = next((pair for pair in zip_longest(kept[:len(sent)], sent) if pair[0] != pair[1]), None)
+    assert differing is None, f"{len(kept)} kept of {len(sent)}; first difference (kept, sent): {differing}"
     (proof,) = gate.site.gate("events", "verify", "--config", gate.site.config, "--json")
     assert proof["intact"], proof
     (found,) = gate.site.gate("central", "recorder", "--check", "--db", gate.site.database, "--json")

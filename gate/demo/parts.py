@@ -83,7 +83,8 @@ class Parts:
         folder, port = self.site.folder, self.site.broker_port
         (folder / "mosquitto.conf").write_text(
             f"user {getpass.getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous false\n"
-            f"password_file {folder}/mosquitto.passwords\nacl_file {folder}/mosquitto.acl\npersistence false\n")
+            f"password_file {folder}/mosquitto.passwords\nacl_file {folder}/mosquitto.acl\n"
+            f"persistence true\npersistence_location {folder}/\n")  # what waits for the recorder outlives a restart
         self._start("broker", [program, "-c", str(folder / "mosquitto.conf")])
         wait_for("the broker", lambda: listens(port))
 
