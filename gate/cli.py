@@ -34,30 +34,29 @@ NOUNS = {
 YES, NO, USAGE, CANNOT = 0, 1, 2, 3
 
 
-def dispatch(program: str, nouns: dict[str, str], package: str, arguments: Sequence[str]) -> int:
+def dispatch(arguments: Sequence[str]) -> int:
     """Load the module that serves the first argument, let it describe its options, and run it."""
-    parser = argparse.ArgumentParser(prog=program, description=gate.__doc__ if package == "gate.commands" else None,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="gate", description="Bộ điều khiển cổng · A gate controller.")
     parser.add_argument("--version", action="version", version=f"gate {gate.__version__}")
-    subparsers = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     wanted = next((word for word in arguments if not word.startswith("-")), None)
-    for noun, summary in nouns.items():
+    for noun, summary in NOUNS.items():
         subparser = subparsers.add_parser(noun, help=summary, description=summary)
         if noun == wanted:
-            # Everything after the noun belongs to its module, which may have sub-commands of its own.
-            subparser.set_defaults(module=import_module(f"{package}.{noun}"))
-            subparser.get_default("module").configure(subparser)
+            module = import_module(f"gate.commands.{noun}")
+            module.configure(subparser)
+            subparser.set_defaults(run=module.run)
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
     args = parser.parse_args(arguments)
-    return int(args.module.run(args))
+    return int(args.run(args))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and turn what went wrong into one sentence and an exit code."""
     try:
-        return dispatch("gate", NOUNS, "gate.commands", sys.argv[1:] if arguments is None else arguments)
+        return dispatch(sys.argv[1:] if arguments is None else arguments)
     except (ConfigError, UsageError) as error:
         print(error, file=sys.stderr)  # noqa: T201  (a command line speaks on stderr)
         return USAGE
