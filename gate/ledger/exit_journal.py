@@ -31,9 +31,10 @@ _HEADER = struct.Struct("<II")  # length, CRC-32; length 0 is a free slot, and i
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What one slot holds; `epoch` names the ledger that was to take it."""
+    """What one slot holds; `epoch` names the ledger that was to take it, `number` its place among all notes."""
 
     id: str
+    number: int
     epoch: str
     at: datetime
     synced: bool
@@ -78,11 +79,12 @@ class ExitJournal:
             raise StoreError(f"{path}: the journal of exits cannot be opened ({error.strerror}); "
                              "is /dev/shm there and writable?") from error
         self._free = deque(range(SLOTS))
+        self._noted = 0
 
     def pending(self) -> list[Note]:
-        """The notes that an earlier run left, oldest first; damaged ones are passed over."""
+        """The notes that an earlier run left, in its order whatever its clock did; damaged ones are passed over."""
         notes = [note for slot in range(SLOTS) if (note := self._read(slot)) is not None]
-        return sorted(notes, key=lambda note: note.at)
+        return sorted(notes, key=lambda note: note.number)
 
     def clear_all(self) -> None:
         """Forget every note."""
@@ -91,7 +93,9 @@ class ExitJournal:
     def note(self, epoch: str, records: Sequence[Record], at: datetime, synced: bool) -> tuple[int, str] | None:
         """Keep `records`: the slot and the note's random id, or None when there is no room. Never blocks."""
         note_id = secrets.token_hex(8)
-        body = _encoder.encode(Note(note_id, epoch, at, synced, [(record.kind, record.data) for record in records]))
+        self._noted += 1
+        rows = [(record.kind, record.data) for record in records]
+        body = _encoder.encode(Note(note_id, self._noted, epoch, at, synced, rows))
         if len(body) > SLOT_BYTES - _HEADER.size or not self._free:
             self.unnoted += 1
             return None
