@@ -104,6 +104,10 @@ pure: venv  ## the tests of the part that decides, with the network cut
 	done
 	echo "make pure: NOT RUN: this machine lets nobody cut the network for one process (unshare --net)" >&2
 
+.PHONY: bench
+bench: system venv  ## speed and memory against floors and peers, on a quiet machine (docs/benchmarks.md)
+	@.venv/bin/gate bench $(BENCH)
+
 # --- keep it current ---
 
 .PHONY: schema
