@@ -16,7 +16,7 @@ DEPTH_MAX = 12
 
 
 class _NoTags(dict[int, Any]):
-    """Refuses every tag, whose readers would build cycles, regular expressions or 10**1000000000 for a stranger."""
+    """Refuses every tag that it does not hold: their readers build cycles, regular expressions or 10**1000000000."""
 
     def __missing__(self, tag: int) -> Any:
         return self._refuse
@@ -26,11 +26,27 @@ class _NoTags(dict[int, Any]):
         raise ValueError("tags are not allowed here")
 
 
+def _text_of_time(text: object, _immutable: bool) -> object:
+    if not isinstance(text, str):
+        raise ValueError("a tagged date that is not text")
+    return text
+
+
+def _seconds_of_time(seconds: object, _immutable: bool) -> object:
+    if type(seconds) not in (int, float):
+        raise ValueError("a tagged time that is not a number")
+    return seconds
+
+
 _NO_TAGS = _NoTags()
+_TIMES_ONLY = _NoTags({0: _text_of_time, 1: _seconds_of_time})
+"""Tags 0 and 1 (RFC 8949 3.4.1, 3.4.2) give what they hold, as if it stood there without a tag."""
 
 
-def read_cbor(data: bytes) -> Any:
-    """Read exactly one item: definite lengths, every key once (integers or text), no tags, nothing after it.
+def read_cbor(data: bytes, *, tagged_times: bool = False) -> Any:
+    """Read exactly one item: definite lengths, every key once (integers or text), nothing after it.
+
+    No tags either; with `tagged_times` those of dates and times are read as the text or number inside.
 
     Raises:
         MalformedError: with what stands against it.
@@ -40,7 +56,7 @@ def read_cbor(data: bytes) -> Any:
     stream = io.BytesIO(data)
     decoder = cbor2.CBORDecoder(
         stream, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False,
-        semantic_decoders=_NO_TAGS, object_hook=_check_keys,
+        semantic_decoders=_TIMES_ONLY if tagged_times else _NO_TAGS, object_hook=_check_keys,
     )
     try:
         item = decoder.decode()

@@ -52,6 +52,7 @@ class Claim(IntEnum):
 
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 _ALG, _CRIT, _KID = 1, 2, 4  # header labels, RFC 9052 3.1
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _TAGS = (b"\xd8\x3d\xd2", b"\xd2", b"")  # 61(18(...)), 18(...) and untagged are one message
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size)  # RFC 8230 2
 
@@ -144,13 +145,15 @@ def write_cwt(claims: Mapping[int, Any]) -> bytes:
     return cbor2.dumps(dict(claims), canonical=True)
 
 
-def read_cwt(payload: bytes) -> dict[int | str, Any]:
+def read_cwt(payload: bytes, *, tagged_times: bool = False) -> dict[int | str, Any]:
     """The claims of a CWT's payload; give it only what `verify1` returned.
+
+    `tagged_times` reads dates and times that carry a CBOR tag, which RFC 8392 2 forbids and real issuers do.
 
     Raises:
         MalformedError: not a map, or over a limit.
     """
-    claims = read_cbor(payload)
+    claims = read_cbor(payload, tagged_times=tagged_times)
     if not isinstance(claims, dict):
         raise MalformedError("CWT claims must be a map")
     return claims
@@ -162,8 +165,19 @@ def moment(seconds: object) -> datetime:
     Raises:
         MalformedError: not an integer, or outside the years 1970 to 9999.
     """
-    if type(seconds) is not int or not 0 <= seconds < 253_402_300_800:
-        raise MalformedError("a time must be whole seconds since 1970, before the year 10000")
+    if type(seconds) is not int:
+        raise MalformedError("a time must be whole seconds since 1970")
+    return moment_with_fractions(seconds)
+
+
+def moment_with_fractions(seconds: object) -> datetime:
+    """A NumericDate as RFC 7519 2 has it, which may hold fractions of a second, as aware UTC.
+
+    Raises:
+        MalformedError: not a number, or outside the years 1970 to 9999.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LAST_SECOND:
+        raise MalformedError("a time must be seconds since 1970, before the year 10000")
     return datetime.fromtimestamp(seconds, UTC)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gate import decoder, trust
-from gate.errors import CodeError
+from gate.errors import CodeError, ForgedError
 from gate.model import Claims, Credential, Direction, Now, Proof, Reason
 from gate.policy import revocation, validity
 from gate.policy.context import Context
@@ -41,11 +41,17 @@ def inspect(payload: bytes, at: datetime, documents: DocumentSet = NO_DOCUMENTS)
     """Read and prove one payload as of a moment; `listed` can only come of a roster in `documents`."""
     claimant = decoder.claimant(payload)
     known = claimant.NAME if claimant else None
+    proof = Proof.NONE
     try:
         token = decoder.read(payload)
-        claims = trust.verify(token, documents.keyring)
+        claims = None
+        if token.signed is not None:
+            proved = trust.prove(token, documents.keyring)
+            proof = Proof.SIGNED
+            claims = trust.read_proved(token.format, proved)
     except CodeError as error:
-        return Finding(known, reason=trust.reason_of(error), detail=str(error), hint=getattr(error, "hint", ""))
+        proof = Proof.NONE if isinstance(error, ForgedError) else proof  # signed, but what it says is not in order
+        return Finding(known, proof, trust.reason_of(error), detail=str(error), hint=getattr(error, "hint", ""))
     roster = documents.roster
     entry = roster.holder(claims.subject) if claims else roster.find(token.identifiers)
     proof = Proof.SIGNED if claims else Proof.LISTED if entry else Proof.CLAIMED
@@ -54,7 +60,10 @@ def inspect(payload: bytes, at: datetime, documents: DocumentSet = NO_DOCUMENTS)
         Direction.ENTRY, View(area="", zone=ZoneInfo("UTC"), documents=documents), Now(at, mono=0.0),
     )
     reason = revocation.rule(context) or validity.rule(context)
-    return Finding(known, proof, reason, claims, _person(claims) if claims else token.person, token.warnings)
+    return Finding(
+        known, proof, reason, claims, _person(claims) if claims else token.person,
+        (*token.warnings, *(claims.warnings if claims else ())),
+    )
 
 
 def answer(finding: Finding, id: str | int | None, index: int, payload: bytes | None = None) -> dict[str, Any]:
@@ -68,8 +77,8 @@ def answer(finding: Finding, id: str | int | None, index: int, payload: bytes | 
         "proof": finding.proof.value,
         "reason": finding.reason.name if finding.reason else None,
         "issuer": claims.issuer if claims else None,
-        "valid_from": _rfc3339(claims.valid_from_at) if claims else None,
-        "valid_until": _rfc3339(claims.valid_until_at) if claims else None,
+        "valid_from": _rfc3339(claims.printed_from_at or claims.valid_from_at) if claims else None,
+        "valid_until": _rfc3339(claims.printed_until_at or claims.valid_until_at) if claims else None,
         "holder": finding.person,
         "record": claims.record if claims else None,
     }
@@ -77,7 +86,7 @@ def answer(finding: Finding, id: str | int | None, index: int, payload: bytes | 
 
 
 def _person(claims: Claims) -> dict[str, Any]:
-    return {
+    return claims.person or {
         "id": claims.subject, "pass": claims.pass_id, "areas": sorted(claims.areas), "roles": sorted(claims.roles),
     }
 

@@ -1,10 +1,12 @@
-"""Public keys as documents carry them: JWK (RFC 7517, 7518, 8037) or a certificate in DER. Pure."""
+"""Public keys as documents carry them: JWK (RFC 7517, 7518, 8037). Pure."""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -14,9 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gate.cose import PublicKey
 from gate.errors import DocumentError
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 _CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -55,22 +54,9 @@ def public_key_to_jwk(key: PublicKey) -> dict[str, str]:
     return {"kty": "EC", "crv": curve, "x": _text(point.x.to_bytes(width)), "y": _text(point.y.to_bytes(width))}
 
 
-def certificate_from_der(der: bytes) -> tuple[x509.Certificate, PublicKey]:
-    """A certificate and its key; nothing is checked of who signed it.
-
-    Raises:
-        DocumentError: not a certificate, or its key signs no codes.
-    """
-    from cryptography import x509  # noqa: PLC0415  (megabytes that a gate whose issuers publish keys never loads)
-
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise DocumentError(f"not a certificate in DER: {error}") from error
-    if not isinstance(key, PublicKey):
-        raise DocumentError(f"a certificate of a {type(key).__name__}, which signs no codes")
-    return certificate, key
+def thumbprint(key: PublicKey) -> bytes:
+    """The SHA-256 thumbprint of a key's JWK (RFC 7638): the kid that SMART Health Cards use."""
+    return sha256(json.dumps(public_key_to_jwk(key), sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
 def _bytes(text: str) -> bytes:

@@ -224,7 +224,13 @@ class RosterEntry:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a signature vouches for (RFC 8392 names where there is one)."""
+    """What a signature vouches for (RFC 8392 names where there is one).
+
+    `valid_until_at` is the first moment at which it is no longer good. `printed_from_at` and `printed_until_at` are
+    what the code itself says, where its norm or its key's life makes that another span. `record` is the health record
+    and `person` what the code says of its holder: `gate decode` shows both, and nothing stores, logs or publishes
+    them (law 6).
+    """
 
     issuer: str
     subject: str
@@ -234,7 +240,11 @@ class Claims:
     valid_until_at: datetime | None = None
     areas: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
-    record: dict[str, Any] | None = None
+    record: dict[str, Any] | None = field(default=None, repr=False)
+    person: dict[str, Any] | None = field(default=None, repr=False)
+    printed_from_at: datetime | None = None
+    printed_until_at: datetime | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

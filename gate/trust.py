@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gate.cose import PublicKey, Sign1, parse_sign1, verify1
-from gate.decoder import gp1
+from gate import countries
+from gate.cose import PublicKey, parse_sign1, verify1
+from gate.decoder import gp1, hc1
 from gate.errors import (
     CodeError,
     DocumentError,
@@ -24,10 +25,12 @@ from gate.errors import (
     UnknownKeyError,
     WrongCodeError,
 )
-from gate.jwk import certificate_from_der, public_key_from_jwk, public_key_to_jwk
+from gate.jwk import public_key_from_jwk, public_key_to_jwk, thumbprint
 from gate.model import Claims, Reason, RosterEntry, Token
 
 TOKEN_HASH_BYTES = 16
+ISSUER_DISAGREES = "issuer_disagrees"
+"""Warning: a certificate names another country than its key's."""
 KID_MAX_BYTES = 64
 DOCUMENT_MAX_BYTES = 16 * 1024 * 1024
 """The longest issuers, revocations or trust list that is read."""
@@ -57,7 +60,9 @@ class Roster(Protocol):
 class Key:
     """One public key and what it may vouch for.
 
-    Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None).
+    Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None). `kinds` of health
+    certificate (v, t, r) are those its certificate allows, None for any; an `authority` may vouch for the certificate
+    that a seal brings along.
     """
 
     kid: bytes
@@ -68,6 +73,8 @@ class Key:
     valid_from_at: datetime | None = None
     valid_until_at: datetime | None = None
     issuer_name: str = ""
+    kinds: frozenset[str] | None = None
+    authority: bool = False
 
 
 def kid_of(public_key: PublicKey) -> bytes:
@@ -88,12 +95,17 @@ class Keyring:
         self.keys = tuple(keys)
         self._by_kid: dict[bytes, tuple[Key, ...]] = {}
         for key in self.keys:
-            self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key)
+            for kid in {key.kid, thumbprint(key.public_key)}:
+                self._by_kid[kid] = (*self._by_kid.get(kid, ()), key)
 
     def find(self, kid: bytes | None, purpose: Purpose) -> tuple[Key, ...]:
         """Every key of that kid for that purpose; none for a message that names no key."""
         keys = self._by_kid.get(kid, ()) if kid else ()
         return tuple(key for key in keys if key.purpose in (purpose, None))
+
+    def authorities(self, purpose: Purpose) -> Iterator[Key]:
+        """Every key that may vouch for the certificate of a signer for that purpose."""
+        return (key for key in self.keys if key.authority and key.purpose in (purpose, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,51 +120,121 @@ class Revocations:
 # --- what a token proves -------------------------------------------------------------------------------
 
 
-class Signed(NamedTuple):
-    """How a signed format is proved: whose keys count, and what reads the payload once a key has signed it."""
+class Message(Protocol):
+    """A signed message in its envelope, before anybody verified it; `kid` says which key to try."""
 
+    @property
+    def kid(self) -> bytes | None: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+
+class Envelope(NamedTuple):
+    """How a kind of signature is opened: what reads it, and what raises ForgedError when a key did not make it."""
+
+    parse: Callable[[bytes], Any]
+    verify: Callable[[Any, PublicKey], object]
+
+
+class Signed(NamedTuple):
+    """How a signed format is proved: its envelope, whose keys count, and what reads the payload once one has signed."""
+
+    envelope: Envelope
     purpose: Purpose
     read_claims: Callable[[bytes, str], Claims]
 
 
-SIGNED = {gp1.NAME: Signed("pass", gp1.read_claims)}
-"""The formats that carry a COSE_Sign1; any other format proves nothing by itself."""
+COSE = Envelope(parse_sign1, verify1)
+
+SIGNED = {
+    gp1.NAME: Signed(COSE, "pass", gp1.read_claims),
+    hc1.NAME: Signed(COSE, "health", hc1.read_claims),
+}
+"""The formats that carry a signature; any other format proves nothing by itself."""
+
+
+class Proved(NamedTuple):
+    """A payload that a key signed, before anybody read it."""
+
+    payload: bytes
+    key: Key
 
 
 def verify(token: Token, keyring: Keyring) -> Claims | None:
     """What a signature vouches for, or None for a token that carries none; claims are read after the check.
-
-    No claim is valid outside its key's own life, so the two spans are cut to what they share.
 
     Raises:
         UnknownKeyError: no key of that kid may sign such codes.
         ForgedError: none of them signed this one, or its issuer is not the one it names.
         MalformedError: signed, but not by the norm of its format.
     """
-    if token.signed is None:
-        return None
-    purpose, read_claims = SIGNED[token.format]
-    message = parse_sign1(token.signed)
+    return read_proved(token.format, prove(token, keyring)) if token.signed is not None else None
+
+
+def prove(token: Token, keyring: Keyring) -> Proved:
+    """The first half of `verify`, for a token that carries a signature: who signed it.
+
+    Raises:
+        UnknownKeyError: no key of that kid may sign such codes.
+        ForgedError: none of them signed this one.
+        MalformedError: the envelope is not by its norm.
+    """
+    assert token.signed is not None
+    envelope, purpose, _ = SIGNED[token.format]
+    message = envelope.parse(token.signed)
     keys = keyring.find(message.kid, purpose)
     if not keys:
         raise UnknownKeyError(f"no issuer has a key {key_id(message.kid or b'')!r} for a {purpose}")
-    key = _signer(message, keys)
-    claims = read_claims(message.payload, key_id(key.kid))
+    for key in keys:
+        try:
+            envelope.verify(message, key.public_key)
+        except ForgedError:
+            continue
+        return Proved(message.payload, key)
+    raise ForgedError("the signature does not match what is signed")
+
+
+def read_proved(format_name: str, proved: Proved) -> Claims:
+    """The second half of `verify`: what it says, and whether its signer may say so.
+
+    Raises:
+        UnknownKeyError: the signer may not vouch for such a thing.
+        ForgedError: its issuer is not the one it names.
+        MalformedError: signed, but not by the norm of its format.
+    """
+    _, purpose, read_claims = SIGNED[format_name]
+    claims = read_claims(proved.payload, key_id(proved.key.kid))
+    return (_by_its_country if purpose == "health" else _by_its_issuer)(claims, proved.key)
+
+
+def _by_its_issuer(claims: Claims, key: Key) -> Claims:
+    """A pass names the issuer that owns the key, and is good in the time that it shares with the key's life."""
     if key.issuer not in (claims.issuer, None):
         raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
     starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
-    ends = [at for at in (claims.valid_until_at, key.valid_until_at) if at]
-    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None))
+    return replace(_ending(claims, key.valid_until_at), valid_from_at=max(starts, default=None))
 
 
-def _signer(message: Sign1, keys: tuple[Key, ...]) -> Key:
-    for key in keys:
-        try:
-            verify1(message, key.public_key)
-        except ForgedError:
-            continue
-        return key
-    raise ForgedError("the signature does not match what is signed")
+def _by_its_country(claims: Claims, key: Key) -> Claims:
+    """A health certificate is of a kind and a country that its key may sign for, and good until the key's end.
+
+    It may be older than the key's certificate, which real issuers renew around the same key.
+    """
+    kinds = {kind for kind, entries in (claims.record or {}).items() if entries}
+    if key.kinds is not None and not kinds <= key.kinds:
+        raise UnknownKeyError(f"the key {claims.key_id!r} may sign {sorted(key.kinds)}, not {sorted(kinds)}")
+    if not countries.may_sign_for(key.country, claims.issuer):
+        if key.issuer is not None:
+            raise ForgedError(f"signed with a key of {key.country}, but it names {claims.issuer} as its issuer")
+        claims = replace(claims, warnings=(*claims.warnings, ISSUER_DISAGREES))
+    last_at = key.valid_until_at and key.valid_until_at + datetime.resolution  # RFC 5280 4.1.2.5: the end is included
+    return _ending(replace(claims, issuer=claims.issuer or key.country), last_at)
+
+
+def _ending(claims: Claims, at: datetime | None) -> Claims:
+    ends = [end for end in (claims.valid_until_at, at) if end]
+    return replace(claims, valid_until_at=min(ends, default=None))
 
 
 _REASONS: dict[type[CodeError], Reason] = {
@@ -193,6 +275,8 @@ class _IssuerKey(_TrustedKey, kw_only=True, forbid_unknown_fields=True):
     purpose: Purpose
     valid_from: Moment | None = None
     valid_until: Moment | None = None
+    kinds: list[Literal["v", "t", "r"]] | None = None
+    authority: bool | None = None
 
 
 class _Issuer(_Strict, kw_only=True):
@@ -220,8 +304,7 @@ def keyring_from_json(document: bytes) -> Keyring:
         DocumentError: with the place of the fault.
     """
     return Keyring(
-        replace(_key(entry), issuer=issuer.id, issuer_name=issuer.name, purpose=entry.purpose,
-                **_span(entry.valid_from, entry.valid_until))
+        replace(_key(entry), issuer=issuer.id, issuer_name=issuer.name, purpose=entry.purpose, **_set_by_hand(entry))
         for issuer in _decode(document, _Issuers).issuers for entry in issuer.keys
     )
 
@@ -236,6 +319,8 @@ def keyring_to_json(keyring: Keyring) -> bytes:
         issuer.keys.append(_IssuerKey(
             kid=key_id(key.kid), jwk=public_key_to_jwk(key.public_key), country=key.country, purpose=key.purpose,
             valid_from=key.valid_from_at, valid_until=key.valid_until_at,
+            kinds=None if key.kinds is None else sorted(key.kinds),  # type: ignore[arg-type]
+            authority=key.authority or None,
         ))
     return msgspec.json.encode(_Issuers(schema="gate.issuers/1", issuers=list(issuers.values())))
 
@@ -288,15 +373,22 @@ def _key(entry: _TrustedKey) -> Key:
         raise DocumentError(f"key {entry.kid}: give either a jwk or a certificate")
     if entry.jwk is not None:
         return Key(kid, public_key_from_jwk(entry.jwk), None, None, entry.country)
-    certificate, public_key = certificate_from_der(_base64(entry.certificate or "", "a certificate"))
-    return Key(kid, public_key, None, None, entry.country,
-               certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    from gate.certificates import read_certificate  # noqa: PLC0415  (megabytes that keys without certificates spare)
+
+    signer = read_certificate(_base64(entry.certificate or "", "a certificate"))
+    return Key(kid, signer.public_key, None, None, entry.country, signer.valid_from_at, signer.valid_until_at,
+               kinds=signer.kinds, authority=signer.authority)
 
 
-def _span(valid_from: datetime | None, valid_until: datetime | None) -> dict[str, Any]:
+def _set_by_hand(entry: _IssuerKey) -> dict[str, Any]:
     """The bounds that a document sets; those it leaves open stay as the certificate has them."""
-    bounds = {"valid_from_at": valid_from, "valid_until_at": valid_until}
-    return {name: at.astimezone(UTC) for name, at in bounds.items() if at is not None}
+    bounds = {
+        "valid_from_at": entry.valid_from and entry.valid_from.astimezone(UTC),
+        "valid_until_at": entry.valid_until and entry.valid_until.astimezone(UTC),
+        "kinds": None if entry.kinds is None else frozenset(entry.kinds),
+        "authority": entry.authority,
+    }
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _base64(text: str, what: str) -> bytes:

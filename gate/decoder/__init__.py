@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gate.decoder import citizen_id, gp1, number_code, personal_qr, wrong
+from gate.decoder import citizen_id, gp1, hc1, number_code, personal_qr, wrong
 from gate.errors import MalformedError, UnknownFormatError, WrongCodeError
 from gate.model import PAYLOAD_MAX_BYTES, Token
 
@@ -26,6 +26,7 @@ class Format(Protocol):
 
 FORMATS: tuple[Format, ...] = (
     gp1,
+    hc1,
     personal_qr,  # before the ID card: both may begin with twelve digits, and only this one counts six fields
     citizen_id,
     number_code,
