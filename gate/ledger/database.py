@@ -67,12 +67,21 @@ def open_database(path: Path, source: str) -> sqlite3.Connection:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that may write; the flusher alone syncs the WAL and copies it into the database (law 1)."""
+    """A connection that may write; the flusher alone syncs the WAL and copies it into the database (law 1).
+
+    Raises:
+        StoreError: there can be no write-ahead log.
+        DamagedError: what is there is damaged, or no database at all.
+        sqlite3.Error: it cannot be opened.
+    """
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         for pragma in _PRAGMAS:
             db.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error as error:
+        if db.execute("PRAGMA journal_mode").fetchone() != ("wal",):  # SQLite says in no other way that it failed
+            raise StoreError(f"{path}: the disk did not take the ledger's first pages, or cannot hold a write-ahead "
+                             "log: state_dir must be on a local disk that works")
+    except (sqlite3.Error, StoreError) as error:
         db.close()
         if is_damage(error):
             raise DamagedError(f"{path}: {error}") from error

@@ -89,6 +89,13 @@ class Ledger:
                 resources.callback(self._journal.close)
                 settled_seq = self.written_seq
                 self._take_in_exits()
+                self._flusher = self.flusher_type(
+                    self.path, flushed_seq=settled_seq, fdatasync=self._fdatasync, on_problem=self._problem,
+                    on_flushed=lambda seq: self._say(Flushed(seq)),
+                )
+                self._writer = self.writer_type(
+                    self._file, self._journal, on_written=self._flusher.written, on_problem=self._problem)
+                self._flusher.start(on_checkpointed=self._writer.restart_wal)
             except (sqlite3.Error, OSError) as error:
                 if isinstance(error, StoreError):
                     raise
@@ -97,13 +104,6 @@ class Ledger:
             self._resources = resources.pop_all()
         self.epoch, self.was_unclean = self._file.epoch, self._file.was_unclean
         self._state = dict(self._file.state)
-        self._flusher = self.flusher_type(
-            self.path, flushed_seq=settled_seq, fdatasync=self._fdatasync, on_problem=self._problem,
-            on_flushed=lambda seq: self._say(Flushed(seq)),
-        )
-        self._writer = self.writer_type(
-            self._file, self._journal, on_written=self._flusher.written, on_problem=self._problem)
-        self._flusher.start(on_checkpointed=self._writer.restart_wal)
         self._flusher.written(self.written_seq, 0)  # the ways out just taken in are written, and not yet flushed
         self._writer.start()
         self._started = self._open = True
