@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gate.decoder import citizen_id, gp1, hc1, number_code, personal_qr, wrong
+from gate.decoder import citizen_id, gp1, hc1, health_card, number_code, nzcp, personal_qr, shc, vds_nc, wrong
 from gate.errors import MalformedError, UnknownFormatError, WrongCodeError
 from gate.model import PAYLOAD_MAX_BYTES, Token
 
@@ -27,8 +27,12 @@ class Format(Protocol):
 FORMATS: tuple[Format, ...] = (
     gp1,
     hc1,
+    shc,
+    nzcp,
+    vds_nc,
     personal_qr,  # before the ID card: both may begin with twelve digits, and only this one counts six fields
     citizen_id,
+    health_card,
     number_code,
 )
 """Order is precedence: the first format that claims a payload reads it, or refuses it for good."""

@@ -24,6 +24,8 @@ HINTS = {
     "payment": Hint(f"Đây là mã thanh toán: {_YOURS_VI}", f"This is a payment QR: {_YOURS_EN}"),
     "wifi": Hint(f"Đây là mã Wi-Fi: {_YOURS_VI}", f"This is a Wi-Fi QR: {_YOURS_EN}"),
     "contact": Hint(f"Đây là danh thiếp: {_YOURS_VI}", f"This is a contact card: {_YOURS_EN}"),
+    "part": Hint("Mã này chỉ là một phần của thẻ sức khỏe: hãy đưa mã đầy đủ hoặc thẻ ra vào",
+                 "This code is only a part of a health card: show one whole code or your gate pass"),
     "url": Hint(f"Đây là đường dẫn web: {_YOURS_VI}", f"This is a web link: {_YOURS_EN}"),
 }
 """Hint key -> what to say; the key travels in `WrongCodeError.hint` and `Decision.hint`."""

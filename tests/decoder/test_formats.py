@@ -58,7 +58,7 @@ WRONG = [
     ("https://vneid.gov.vn/x", "vneid"), ("VNEID:abc", "vneid"),
     ("mdoc:owBjMS4wAYIB2BhYS6QBAiABIVgg", "mdoc"), (PAYMENT, "payment"), ("WIFI:T:WPA;S:xuong;P:secret;;", "wifi"),
     ("BEGIN:VCARD\r\nVERSION:3.0", "contact"), ("MECARD:N:A;;", "contact"),
-    ("http://example.com", "url"), ("www.example.com", "url"),
+    ("shc:/2/3/3150570624", "part"), ("http://example.com", "url"), ("www.example.com", "url"),
     ("https://example.com/tokhaiyte.vn/", "url"), ("https://tokhaiyte.vn.example.com", "url"),
 ]
 

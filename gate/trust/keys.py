@@ -1,0 +1,100 @@
+"""Keys that the gate believes, what is withdrawn, and the roster that a gate asks. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gate.cose import PublicKey
+from gate.jwk import thumbprint
+from gate.model import RosterEntry
+
+TOKEN_HASH_BYTES = 16
+
+Purpose = Literal["pass", "recorder", "operator", "health"]
+"""What a key may vouch for; a key for one purpose is nobody for another."""
+
+
+def token_hash(key: bytes, identifier: str) -> bytes:
+    """The keyed hash under which a roster knows an identifier `kind:value` (HMAC-SHA256, first 16 bytes)."""
+    return hmac.digest(key, identifier.encode(), hashlib.sha256)[:TOKEN_HASH_BYTES]
+
+
+class Roster(Protocol):
+    """The signed list of who may enter; a look-up touches local storage only and never blocks for long."""
+
+    def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
+        """The holder whom the first known identifier names, or None."""
+        ...
+
+    def holder(self, holder: str) -> RosterEntry | None:
+        """What the roster says of a holder id, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One public key and what it may vouch for.
+
+    Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None). `kinds` of health
+    certificate (v, t, r) are those its certificate allows, None for any; an `authority` may vouch for the certificate
+    that a seal brings along.
+    """
+
+    kid: bytes
+    public_key: PublicKey
+    issuer: str | None
+    purpose: Purpose | None
+    country: str = ""
+    valid_from_at: datetime | None = None
+    valid_until_at: datetime | None = None
+    issuer_name: str = ""
+    kinds: frozenset[str] | None = None
+    authority: bool = False
+
+
+def kid_of(public_key: PublicKey) -> bytes:
+    """The kid that our own issuers use: the first 8 bytes of the SHA-256 of the SubjectPublicKeyInfo (RFC 5280)."""
+    info = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(info).digest()[:8]
+
+
+def key_id(kid: bytes) -> str:
+    """A kid as claims, revocations and documents write it: base64."""
+    return base64.b64encode(kid).decode()
+
+
+class Keyring:
+    """The keys that the gate believes; two keys may share a kid, which is only a hint (RFC 9052 3.1)."""
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self.keys = tuple(keys)
+        self._by_kid: dict[bytes, tuple[Key, ...]] = {}
+        for key in self.keys:
+            for kid in {key.kid, thumbprint(key.public_key)}:
+                self._by_kid[kid] = (*self._by_kid.get(kid, ()), key)
+
+    def find(self, kid: bytes | None, purpose: Purpose) -> tuple[Key, ...]:
+        """Every key of that kid for that purpose; none for a message that names no key."""
+        keys = self._by_kid.get(kid, ()) if kid else ()
+        return tuple(key for key in keys if key.purpose in (purpose, None))
+
+    def authorities(self, purpose: Purpose) -> Iterator[Key]:
+        """Every key that may vouch for the certificate of a signer for that purpose."""
+        return (key for key in self.keys if key.authority and key.purpose in (purpose, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64)."""
+
+    passes: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()

@@ -1,0 +1,189 @@
+"""What a token proves: whose signature it carries, what that vouches for, and whether its signer may say so. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from gate import countries
+from gate.cose import PublicKey, parse_sign1, verify1
+from gate.decoder import gp1, hc1, nzcp, shc, vds_nc
+from gate.errors import (
+    CodeError,
+    DocumentError,
+    ForgedError,
+    MalformedError,
+    UnknownFormatError,
+    UnknownKeyError,
+    WrongCodeError,
+)
+from gate.jws import parse_jws, verify_jws
+from gate.model import Claims, Reason, Token
+from gate.trust.keys import Key, Keyring, Purpose, key_id
+
+ISSUER_DISAGREES = "issuer_disagrees"
+"""Warning: a certificate names another country than its key's."""
+
+
+class Message(Protocol):
+    """A signed message in its envelope, before anybody verified it; `kid` says which key to try."""
+
+    @property
+    def kid(self) -> bytes | None: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+
+def by_kid(message: Message, keyring: Keyring, purpose: Purpose) -> tuple[Key, ...]:
+    """The keys that a message names."""
+    return keyring.find(message.kid, purpose)
+
+
+def by_chain(seal: vds_nc.Seal, keyring: Keyring, purpose: Purpose) -> tuple[Key, ...]:
+    """The key of the certificate that a seal brings along: listed itself, or issued by an authority that is."""
+    if listed := keyring.find(seal.kid, purpose):
+        return listed
+    from gate.certificates import is_issued_by, read_certificate  # noqa: PLC0415  (megabytes for this format alone)
+
+    try:
+        signer = read_certificate(seal.certificate)
+        for authority in keyring.authorities(purpose):
+            if is_issued_by(seal.certificate, authority.public_key):
+                ends = (signer.valid_until_at, authority.valid_until_at or signer.valid_until_at)
+                return (replace(authority, kid=seal.kid, public_key=signer.public_key, valid_until_at=min(ends)),)
+    except DocumentError as error:
+        raise MalformedError(f"a seal whose certificate is none: {error}") from error
+    return ()
+
+
+class Envelope(NamedTuple):
+    """How a kind of signature is opened: what reads it, what raises ForgedError, and whose keys come into question."""
+
+    parse: Callable[[bytes], Any]
+    verify: Callable[[Any, PublicKey], object]
+    signers: Callable[[Any, Keyring, Purpose], tuple[Key, ...]] = by_kid
+
+
+class Signed(NamedTuple):
+    """How a signed format is proved: its envelope, whose keys count, and what reads the payload once one has signed."""
+
+    envelope: Envelope
+    purpose: Purpose
+    read_claims: Callable[[bytes, str], Claims]
+
+
+COSE = Envelope(parse_sign1, verify1)
+JWS = Envelope(parse_jws, verify_jws)
+SEAL = Envelope(vds_nc.parse_seal, vds_nc.verify_seal, by_chain)
+
+SIGNED = {
+    gp1.NAME: Signed(COSE, "pass", gp1.read_claims),
+    hc1.NAME: Signed(COSE, "health", hc1.read_claims),
+    shc.NAME: Signed(JWS, "health", shc.read_claims),
+    nzcp.NAME: Signed(COSE, "health", nzcp.read_claims),
+    vds_nc.NAME: Signed(SEAL, "health", vds_nc.read_claims),
+}
+"""The formats that carry a signature; any other format proves nothing by itself."""
+
+
+class Proved(NamedTuple):
+    """A payload that a key signed, before anybody read it."""
+
+    payload: bytes
+    key: Key
+
+
+def verify(token: Token, keyring: Keyring) -> Claims | None:
+    """What a signature vouches for, or None for a token that carries none; claims are read after the check.
+
+    Raises:
+        UnknownKeyError: no key of that kid may sign such codes.
+        ForgedError: none of them signed this one, or its issuer is not the one it names.
+        MalformedError: signed, but not by the norm of its format.
+    """
+    return read_proved(token.format, prove(token, keyring)) if token.signed is not None else None
+
+
+def prove(token: Token, keyring: Keyring) -> Proved:
+    """The first half of `verify`, for a token that carries a signature: who signed it.
+
+    Raises:
+        UnknownKeyError: no key of that kid may sign such codes.
+        ForgedError: none of them signed this one.
+        MalformedError: the envelope is not by its norm.
+    """
+    assert token.signed is not None
+    envelope, purpose, _ = SIGNED[token.format]
+    message = envelope.parse(token.signed)
+    keys = envelope.signers(message, keyring, purpose)
+    if not keys:
+        raise UnknownKeyError(f"no issuer has a key {key_id(message.kid or b'')!r} for a {purpose}")
+    for key in keys:
+        try:
+            envelope.verify(message, key.public_key)
+        except ForgedError:
+            continue
+        return Proved(message.payload, key)
+    raise ForgedError("the signature does not match what is signed")
+
+
+def read_proved(format_name: str, proved: Proved) -> Claims:
+    """The second half of `verify`: what it says, and whether its signer may say so.
+
+    Raises:
+        UnknownKeyError: the signer may not vouch for such a thing.
+        ForgedError: its issuer is not the one it names.
+        MalformedError: signed, but not by the norm of its format.
+    """
+    _, purpose, read_claims = SIGNED[format_name]
+    claims = read_claims(proved.payload, key_id(proved.key.kid))
+    return (_by_its_country if purpose == "health" else _by_its_issuer)(claims, proved.key)
+
+
+def _by_its_issuer(claims: Claims, key: Key) -> Claims:
+    """A pass names the issuer that owns the key, and is good in the time that it shares with the key's life."""
+    if key.issuer not in (claims.issuer, None):
+        raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
+    starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
+    return replace(_ending(claims, key.valid_until_at), valid_from_at=max(starts, default=None))
+
+
+def _by_its_country(claims: Claims, key: Key) -> Claims:
+    """A health certificate is of a kind and a country that its key may sign for, and good until the key's end.
+
+    It may be older than the key's certificate, which real issuers renew around the same key.
+    """
+    kinds = {kind for kind, entries in (claims.record or {}).items() if entries}
+    if key.kinds is not None and not kinds <= key.kinds:
+        raise UnknownKeyError(f"the key {claims.key_id!r} may sign {sorted(key.kinds)}, not {sorted(kinds)}")
+    if not countries.may_sign_for(key.country, claims.issuer):
+        if key.issuer is not None:
+            raise ForgedError(f"signed with a key of {key.country}, but it names {claims.issuer} as its issuer")
+        claims = replace(claims, warnings=(*claims.warnings, ISSUER_DISAGREES))
+    last_at = key.valid_until_at and key.valid_until_at + datetime.resolution  # RFC 5280 4.1.2.5: the end is included
+    printed_until_at = claims.printed_until_at or key.valid_until_at
+    return _ending(
+        replace(claims, issuer=claims.issuer or key.country, printed_until_at=printed_until_at), last_at,
+    )
+
+
+def _ending(claims: Claims, at: datetime | None) -> Claims:
+    ends = [end for end in (claims.valid_until_at, at) if end]
+    return replace(claims, valid_until_at=min(ends, default=None))
+
+
+_REASONS: dict[type[CodeError], Reason] = {
+    MalformedError: Reason.MALFORMED,
+    UnknownFormatError: Reason.UNKNOWN_FORMAT,
+    WrongCodeError: Reason.WRONG_CODE,
+    UnknownKeyError: Reason.UNKNOWN_KEY,
+    ForgedError: Reason.BAD_SIGNATURE,
+}
+
+
+def reason_of(error: CodeError) -> Reason:
+    """The reason that a refused code is denied with; INTERNAL_ERROR for a kind that nobody mapped."""
+    return _REASONS.get(type(error), Reason.INTERNAL_ERROR)
