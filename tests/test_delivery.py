@@ -188,3 +188,31 @@ def test_older_database_is_filled_up_though_newer_events_are_acknowledged_meanwh
     assert not delivery.acknowledged(ack(1, 0, greeting=True), 301, 1.0)
     assert delivery.acknowledged(ack(301, 400), 301, 1.0)
     assert (delivery.acked_seq, delivery.sent_seq) == (400, 0)
+
+
+def test_the_answer_to_what_is_no_batch_changes_nothing() -> None:
+    delivery = Delivery(0)
+    delivery.published(1, 1, 4, 0.0)
+    assert delivery.confirmed(9) is None
+    assert not delivery.refused(9, 0.0)
+    assert delivery.may_send(0.0)
+    assert delivery.sent_seq == 4
+
+
+def test_what_the_broker_refuses_is_sent_again_after_a_wait_that_grows() -> None:
+    delivery = Delivery(0)
+    mono = 0.0
+    for wait_s in (PATIENCE_S, 2 * PATIENCE_S, 4 * PATIENCE_S):
+        delivery.published(1, 1, 4, mono)
+        assert delivery.refused(1, mono)
+        assert delivery.sent_seq == 0
+        assert not delivery.may_send(mono + wait_s - 0.1)
+        mono += wait_s
+        assert delivery.may_send(mono)
+
+
+def test_an_older_word_takes_nothing_back() -> None:
+    delivery = Delivery(10)
+    delivery.delivered(10, 0.0)
+    delivery.delivered(3, 0.0)
+    assert (delivery.acked_seq, delivery.sent_seq) == (10, 10)

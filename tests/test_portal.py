@@ -29,7 +29,7 @@ from gate.model import (
     Show,
     Tick,
 )
-from gate.portal import NotMoved, NotWritten, Portal, State, Timing, Written
+from gate.portal import Locked, Moved, NotMoved, NotWritten, Portal, State, Timing, Written
 from gate.portal.table import AT_REST, TRANSITIONS, Action, Input
 
 STATES = [state for state in State if state is not State.REST]
@@ -177,6 +177,13 @@ def test_a_flush_of_the_older_of_two_grants_leaves_the_younger_its_time() -> Non
     assert not kinds(effects, Alert)
     _, effects = portal.on(lane, Tick(), at(3.5))
     assert Alert("store-slow", True) in effects
+
+
+@pytest.mark.parametrize("fact", [Moved(), Locked()], ids=["moved", "locked"])
+@pytest.mark.parametrize("state", STATES)
+def test_a_barrier_that_does_as_told_is_no_news(state: State, fact: portal.Fact) -> None:
+    before = Portal(state=state, mode=Mode.FREE if state is State.FREE else Mode.NORMAL)
+    assert portal.on(before, fact, at(0)) == (before, [])
 
 
 def test_an_earlier_flush_is_not_mistaken_for_this_grants() -> None:
