@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium poppler-utils
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix .py, \
-	admission cose imports inspection portal presence scenarios texts trust view wire)))
+	admission cose delivery imports inspection portal presence scenarios texts trust view wire)))
 
 .PHONY: help
 help:  ## this list
@@ -103,6 +103,23 @@ pure: venv  ## the tests of the part that decides, with the network cut
 		if $$cut true 2>/dev/null; then exec $$cut .venv/bin/pytest $(PURE_TESTS); fi
 	done
 	echo "make pure: NOT RUN: this machine lets nobody cut the network for one process (unshare --net)" >&2
+
+.PHONY: coverage
+coverage: venv  ## that the tests take every branch of the part that decides
+	@.venv/bin/coverage run --branch --include="$$(.venv/bin/python -m tests.proofs.pure_files)" -m pytest $(PURE_TESTS)
+	.venv/bin/coverage report --show-missing --skip-covered --fail-under=100
+
+.PHONY: proofs
+proofs: system venv  ## the short form of every proof (docs/proofs.md)
+	@.venv/bin/pytest tests/proofs --durations=5 --durations-min=5
+
+.PHONY: proofs-long
+proofs-long: system venv  ## the proofs of record: an hour or two; goes on where it was stopped
+	@mkdir -p var/proofs
+	.venv/bin/python -m tests.proofs.whole_gate --seed 1000 --total 10000000 --progress var/proofs/whole-gate.jsonl
+	.venv/bin/python -m tests.proofs.reference_admission --cases 1000000
+	.venv/bin/python -m tests.proofs.clock_jumps --jumps 10000
+	.venv/bin/python -m tests.proofs.soak --days 30
 
 .PHONY: bench
 bench: system venv  ## speed and memory against floors and peers, on a quiet machine (docs/benchmarks.md)

@@ -7,6 +7,8 @@ from proofs.clock_jumps import FAULTS, run
 
 from gate.clock import SystemClock
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_thousand_jumps_change_no_verdict_and_stick_no_timer() -> None:
     counts = run(jumps=1000)

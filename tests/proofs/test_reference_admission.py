@@ -8,6 +8,8 @@ from proofs.reference_admission import compare
 from gate.policy import rules
 from gate.policy.rules import Rule
 
+pytestmark = pytest.mark.slow
+
 REASONS = {
     "GRANTED", "UNKNOWN_CREDENTIAL", "NO_ACCESS_RIGHTS", "OUT_OF_TIME_RANGE", "LOCKDOWN", "MAX_ATTEMPTS",
     "NOT_YET_ACTIVE", "EXPIRED", "REVOKED", "LOCKOUT", "MALFORMED", "UNKNOWN_FORMAT", "WRONG_CODE", "UNKNOWN_KEY",

@@ -16,6 +16,8 @@ from gate.ledger import Ledger
 from gate.ledger.exit_journal import ExitJournal
 from gate.portal.actions import Actions
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(1, 11)
 SEEDS_MAX = 25
 
