@@ -33,7 +33,7 @@ def free_port(preferred: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(what: str, ready: Callable[[], bool], timeout_s: float = READY_S) -> None:
+def wait_for(what: str, ready: Callable[[], object], timeout_s: float = READY_S) -> None:
     """Wait until `ready` says so.
 
     Raises:

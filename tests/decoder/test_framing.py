@@ -71,7 +71,10 @@ def test_cut_line_leaves_nothing_for_the_next_code():
     assert framer.feed(b"whole\r", 1.0) == [b"whole"]
 
 
-@given(st.lists(st.tuples(st.binary(max_size=300), st.floats(0, 0.2)), max_size=50))
+LONG = st.integers(0, 5 * MAX_BYTES).map(lambda length: b"x" * length)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=300) | LONG, st.floats(0, 0.2)), max_size=50))
 def test_no_input_makes_it_keep_or_hand_on_more_than_the_limit(arrivals):
     framer, mono = Framer(GAP_S, MAX_BYTES), 0.0
     for data, pause_s in arrivals:
