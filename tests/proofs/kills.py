@@ -1,0 +1,238 @@
+"""SIGKILL at random moments, with pins that keep their levels as a Pi's do: releases end, and the gate decides again.
+
+    python -m tests.proofs.kills --kills 2000 --lanes 2 [--seed 1]
+
+Each gate is a daemon of its own under a supervisor that does what systemd/gate.service says: once the daemon is dead,
+ExecStopPost=, and then ExecStart= again. It is killed while it starts, at a scan, during a release, and later. Timed
+are the kill to the last lock's safe level, and the order to start to the first release; RestartSec= lies between the
+two, and is not waited for here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from gate.demo.parts import free_port, wait_for
+from gate.demo.site import ENTRY_PIN, EXIT_PIN, DemoSite, make_site
+from tests.support_gate import (
+    PATIENCE_S,
+    Gate,
+    Pulse,
+    amend,
+    assert_every_pulse_has_its_record,
+    copy_site,
+    readers_of,
+)
+
+UNIT = Path(__file__).resolve().parents[2] / "systemd" / "gate.service"
+PROGRAM, CONFIG = "/opt/gate/bin/gate", "/etc/gate/%N.yaml"
+PULSE_S = 0.4
+AT_A_SCAN_S = 0.03
+"""Within this time a scan is read, judged, recorded, and moves the relay."""
+LOCKS = (ENTRY_PIN, EXIT_PIN)
+SECURED_MAX_S = 1.0
+DECIDES_MAX_S = 2.0
+SCANS = {"scanner-in": ("an-pass", "binh-cccd", "an-qr"), "scanner-out": ("chi-cccd", "dung-cccd")}
+FAULTS = ("locks left released", "other outputs left on", "releases that ended late", "decisions that came late")
+
+
+class Change(NamedTuple):
+    """An output took a level, at a monotonic second."""
+
+    at_mono: float
+    pin: int
+    high: bool
+
+
+class Pins:
+    """What the pins were told, read from their trace as it grows."""
+
+    def __init__(self, trace: Path) -> None:
+        self.changes: list[Change] = []
+        self.levels: dict[int, bool] = {}
+        self._trace, self._read = trace, 0
+
+    def look(self) -> int:
+        """Read what is new; how many changes there are."""
+        if self._trace.exists():
+            with self._trace.open("rb") as trace:
+                trace.seek(self._read)
+                for line in trace.read().splitlines():
+                    at_mono, pin, level = line.split()
+                    self.changes.append(Change(float(at_mono), int(pin), level == b"1"))
+                    self.levels[int(pin)] = level == b"1"
+                self._read = trace.tell()
+        return len(self.changes)
+
+    def on(self, *pins: int) -> set[int]:
+        """Which of these (none named: of all) are high."""
+        self.look()
+        return {pin for pin, high in self.levels.items() if high and (not pins or pin in pins)}
+
+
+@dataclass
+class Tally:
+    """What came of the kills."""
+
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(FAULTS, 0)))
+    secured_s: list[float] = field(default_factory=list)
+    """From a kill during a release to the safe level of the last lock."""
+    decides_s: list[float] = field(default_factory=list)
+    """From the order to start to the rise of the relay for the first person."""
+
+    def add(self, other: Tally) -> None:
+        """Take in another lane's."""
+        self.counts.update(other.counts)
+        self.secured_s += other.secured_s
+        self.decides_s += other.decides_s
+
+
+def stop_post(config: Path) -> list[list[str]]:
+    """The commands that systemd runs when the daemon is dead, with our program and config."""
+    lines = re.findall(r"^ExecStopPost=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    words = {PROGRAM: [sys.executable, "-m", "gate"], CONFIG: [str(config)]}
+    return [[part for word in shlex.split(line) for part in words.get(word, [word])] for line in lines]
+
+
+class Lane:
+    """A gate that is killed again and again; `rng` says when."""
+
+    def __init__(self, site: DemoSite, rng: Random, after_death: Sequence[Sequence[str]]) -> None:
+        readers = [reader | {"repeat_s": 0} for reader in readers_of(site, "serial")]
+        amend(site, readers=readers, portal={"pulse_s": PULSE_S}, mqtt=None)
+        self.gate, self.pins = Gate(site), Pins(site.folder / "pins.trace")
+        self.rng, self.after_death = rng, after_death
+        self.tally = Tally()
+        self.start_s = 0.5
+        self.known_seq = self.known_changes = 0
+
+    def kill_often(self, kills: int, until_mono: float = float("inf")) -> Tally:
+        """Let it live and die so many times, as far as there is time, and once more live."""
+        try:
+            while self.tally.counts["kills"] < kills and time.monotonic() < until_mono:
+                self.live()
+                self.die()
+            self.live()
+        finally:
+            self.gate.close()
+        return self.tally
+
+    def live(self) -> None:
+        """Start, serve somebody, and go on to a moment of chance."""
+        if self.rng.random() < 0.1:
+            self.tally.counts["kills while it started"] += 1
+            self.gate.launch()
+            time.sleep(self.rng.uniform(0, self.start_s))
+            return
+        ordered_mono = time.monotonic()
+        self.gate.start()
+        self.start_s = time.monotonic() - ordered_mono
+        self.check_records()
+        before = self.pins.look()
+        self.scan()
+        wait_for("the first release", lambda: self.rise_after(before), PATIENCE_S)
+        rise = self.rise_after(before)
+        assert rise is not None
+        took_s = rise.at_mono - ordered_mono
+        self.tally.decides_s.append(took_s)
+        self.tally.counts["decisions that came late"] += took_s > DECIDES_MAX_S
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let time pass, or somebody else come."""
+        moment = self.rng.choices(("at a scan", "during a release", "later"), (1, 3, 1))[0]
+        self.tally.counts[f"kills {moment}"] += 1
+        match moment:
+            case "at a scan":
+                time.sleep(self.rng.uniform(0, 2 * PULSE_S))
+                self.scan()
+                time.sleep(self.rng.uniform(0, AT_A_SCAN_S))
+            case "during a release":
+                time.sleep(self.rng.uniform(0, PULSE_S))
+            case _:
+                time.sleep(self.rng.uniform(PULSE_S, 2 * PULSE_S))
+
+    def scan(self) -> None:
+        """Somebody holds a code up, to go in or out."""
+        reader = self.rng.choice(list(SCANS))
+        self.gate.scan(reader, self.rng.choice(SCANS[reader]))
+
+    def rise_after(self, known: int) -> Change | None:
+        """The first rise of a lock's pin after so many changes."""
+        self.pins.look()
+        return next((change for change in self.pins.changes[known:] if change.high and change.pin in LOCKS), None)
+
+    def die(self) -> None:
+        """Kill it, do what systemd does, and see what the pins hold before it is started again."""
+        killed_mono = time.monotonic()
+        self.gate.kill()
+        released = self.pins.on(*LOCKS)
+        for command in self.after_death:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.tally.counts["kills"] += 1
+        self.tally.counts["kills that left a lock released"] += bool(released)
+        self.tally.counts["locks left released"] += bool(self.pins.on(*LOCKS))
+        self.tally.counts["other outputs left on"] += bool(self.pins.on() - set(LOCKS))
+        if released and not self.pins.on(*LOCKS):
+            ended_s = max(change.at_mono for change in self.pins.changes if change.pin in released) - killed_mono
+            self.tally.secured_s.append(ended_s)
+            self.tally.counts["releases that ended late"] += ended_s > SECURED_MAX_S
+
+    def check_records(self) -> None:
+        """Each release of the run before has its record, now that the ledger has taken in the noted ways out."""
+        changes, self.known_changes = self.pins.changes[self.known_changes:], self.pins.look()
+        pulses = [Pulse(change.at_mono, change.pin) for change in changes if change.high]
+        assert_every_pulse_has_its_record(pulses, self.gate.events(after_seq=self.known_seq))
+        self.known_seq = self.gate.last_seq()
+        self.tally.counts["releases, each with its record"] += sum(pulse.pin in LOCKS for pulse in pulses)
+
+
+@contextmanager
+def sites(count: int) -> Iterator[list[DemoSite]]:
+    """So many sites in a folder that goes with them."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_site(Path(folder) / "made", free_port(), lambda text: None)
+        yield [copy_site(made, Path(folder) / str(number)) for number in range(count)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Kill, and count; 1 when a release did not end, or something came late."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=2000)
+    parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="kill no longer")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    tally, began_mono = Tally(), time.monotonic()
+    with sites(chosen.lanes) as made, ThreadPoolExecutor(chosen.lanes) as pool:
+        lanes = [Lane(site, Random(chosen.seed + number), stop_post(site.config)) for number, site in enumerate(made)]
+        until_mono = began_mono + 60 * chosen.minutes
+        for each in pool.map(lambda lane: lane.kill_often(chosen.kills // chosen.lanes, until_mono), lanes):
+            tally.add(each)
+    print(f"{time.monotonic() - began_mono:.0f} s, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for name in (*FAULTS, *sorted(set(tally.counts) - set(FAULTS))):
+        print(f"{name}: {tally.counts[name]}")
+    for name, taken_s in (("kill to safe", tally.secured_s), ("order to start to first release", tally.decides_s)):
+        ordered = sorted(taken_s)
+        p50, p99 = (ordered[int(len(ordered) * part)] for part in (0.5, 0.99))
+        print(f"{name}: p50 {p50:.3f} s, p99 {p99:.3f} s, max {ordered[-1]:.3f} s, of {len(ordered)}")
+    return any(tally.counts[name] for name in FAULTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
