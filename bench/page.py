@@ -30,8 +30,9 @@ def _machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
-    return (f"Measured on {datetime.now(UTC):%d %B %Y}: {len(models)} x {models[0] if models else platform.machine()}, "
-            f"{memory_kib / 2**20:.0f} GiB, Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}.")
+    model, kernel = models[0] if models else platform.machine(), platform.release().partition("-")[0]
+    return (f"Measured on {datetime.now(UTC):%d %B %Y}: {len(models)} x {model}, {memory_kib / 2**20:.0f} GiB, "
+            f"Linux {kernel}, Python {platform.python_version()}.")
 
 
 def _table(measured: Sequence[Figure]) -> str:
