@@ -31,6 +31,7 @@ from gate.central.db import models as table
 from gate.central.db import open_database, reading
 from gate.demo.parts import Parts, free_port, wait_for
 from gate.demo.site import CONFIG, ENTRY_PIN, EXIT_PIN, GATE, SITE, DemoSite
+from gate.drivers.pin_trace import levels
 from gate.errors import StoreError
 from gate.ledger import FILE_NAME, LedgerReader, Row
 from gate.model import EventKind
@@ -129,6 +130,7 @@ class Gate:
         self.lines = {reader["name"]: Line(site.folder / "dev" / reader["name"])
                       for reader in readers_of(site) if reader["driver"] != "camera"}
         self.ledger = site.folder / "state" / FILE_NAME
+        self.trace = site.folder / "pins.trace"
         self._process: subprocess.Popen[bytes] | None = None
         self._shown = 0
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -217,11 +219,14 @@ class Gate:
 
     def pulses(self, pin: int | None = None) -> list[Pulse]:
         """Every rise of an output that the pins were told of, in order (of one pin, or of all)."""
-        return [pulse for pulse, level in self._changes() if level and pin in (None, pulse.pin)]
+        changes = [line.split() for line in self.trace.read_text().splitlines()] if self.trace.exists() else []
+        return [Pulse(float(at), int(number)) for at, number, level in changes
+                if level == "1" and pin in (None, int(number))]
 
-    def levels(self) -> dict[int, bool]:
-        """The level that each pin which ever moved has now."""
-        return {change.pin: level for change, level in self._changes()}
+    def locked(self) -> bool:
+        """Whether both relays have let go."""
+        left = levels(self.trace)
+        return not left.get(ENTRY_PIN) and not left.get(EXIT_PIN)
 
     def wait_pulses(self, pin: int, count: int) -> None:
         """Wait until `pin` has risen `count` times since the site was made."""
@@ -275,11 +280,6 @@ class Gate:
     def log(self) -> str:
         """What the daemon printed."""
         return (self.site.folder / "log" / "gate.log").read_text()
-
-    def _changes(self) -> list[tuple[Pulse, bool]]:
-        trace = self.site.folder / "pins.trace"
-        lines = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
-        return [(Pulse(float(at), int(pin)), level == "1") for at, pin, level in lines]
 
 
 class Centre:

@@ -159,7 +159,7 @@ def test_stopped_gate_is_locked_records_its_end_and_says_so(gate: Gate, centre: 
         gate.wait_pulses(ENTRY_PIN, 1)
         assert gate.stop() == 0
         probe.wait(status_is("stopped"))
-    assert not any(gate.levels().values())
+    assert gate.locked()
     assert gate.events()[-1].kind == EventKind.GATE_STOPPED
     gate.start()
     centre.wait_event(EventKind.GATE_STOPPED)
@@ -289,7 +289,7 @@ def test_pins_that_are_not_there_stop_the_start_and_nothing_else_is_tried(site: 
     assert ended.returncode == CANNOT
     assert "pins.factory lgpio" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not (site.folder / "pins.trace").exists()
+    assert not (site.folder / "pins.trace").exists(), "mock pins stepped in"
 
 
 def test_second_daemon_at_one_ledger_is_refused_and_the_first_goes_on(gate: Gate) -> None:

@@ -60,13 +60,12 @@ def linger(seconds: float) -> None:
 
 def scan_and_kill(gate: Gate, rng: Random) -> None:
     """Hold up one to three codes, and kill the gate as it reads, opens, writes, or shortly after."""
-    trace = gate.site.folder / "pins.trace"
     for reader, code in rng.sample(SCANS, rng.randint(1, 3)):
-        moved, seq = trace.stat().st_size, gate.last_seq()
+        moved, seq = gate.trace.stat().st_size, gate.last_seq()
         gate.scan(reader, code)
         sign = rng.choice([
             lambda reader=reader: gate.lines[reader].unread() == 0,
-            lambda moved=moved: trace.stat().st_size > moved,
+            lambda moved=moved: gate.trace.stat().st_size > moved,
             lambda seq=seq: gate.last_seq() > seq,
         ])
         until(sign)
