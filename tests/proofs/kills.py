@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from gate.demo.parts import free_port, wait_for
 from gate.demo.site import ENTRY_PIN, EXIT_PIN, DemoSite, make_site
@@ -39,6 +38,8 @@ from tests.support_gate import (
     readers_of,
 )
 
+from .pin_changes import Change, Pins
+
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "gate.service"
 PROGRAM, CONFIG = "/opt/gate/bin/gate", "/etc/gate/%N.yaml"
 PULSE_S = 0.4
@@ -49,40 +50,6 @@ SECURED_MAX_S = 1.0
 DECIDES_MAX_S = 2.0
 SCANS = {"scanner-in": ("an-pass", "binh-cccd", "an-qr"), "scanner-out": ("chi-cccd", "dung-cccd")}
 FAULTS = ("locks left released", "other outputs left on", "releases that ended late", "decisions that came late")
-
-
-class Change(NamedTuple):
-    """An output took a level, at a monotonic second."""
-
-    at_mono: float
-    pin: int
-    high: bool
-
-
-class Pins:
-    """What the pins were told, read from their trace as it grows."""
-
-    def __init__(self, trace: Path) -> None:
-        self.changes: list[Change] = []
-        self.levels: dict[int, bool] = {}
-        self._trace, self._read = trace, 0
-
-    def look(self) -> int:
-        """Read what is new; how many changes there are."""
-        if self._trace.exists():
-            with self._trace.open("rb") as trace:
-                trace.seek(self._read)
-                for line in trace.read().splitlines():
-                    at_mono, pin, level = line.split()
-                    self.changes.append(Change(float(at_mono), int(pin), level == b"1"))
-                    self.levels[int(pin)] = level == b"1"
-                self._read = trace.tell()
-        return len(self.changes)
-
-    def on(self, *pins: int) -> set[int]:
-        """Which of these (none named: of all) are high."""
-        self.look()
-        return {pin for pin, high in self.levels.items() if high and (not pins or pin in pins)}
 
 
 @dataclass
@@ -174,8 +141,7 @@ class Lane:
 
     def rise_after(self, known: int) -> Change | None:
         """The first rise of a lock's pin after so many changes."""
-        self.pins.look()
-        return next((change for change in self.pins.changes[known:] if change.high and change.pin in LOCKS), None)
+        return next((change for change in self.pins.since(known, *LOCKS) if change.high), None)
 
     def die(self) -> None:
         """Kill it, do what systemd does, and see what the pins hold before it is started again."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+import pytest
+
 from gate.demo.site import DemoSite
 from tests.proofs.kills import Lane, stop_post
 
 LEFT_ON = ("locks left released", "other outputs left on")
 
 
+@pytest.mark.slow
 def test_a_killed_gate_leaves_no_lock_released_and_decides_again(new_site: Callable[[], DemoSite]) -> None:
     site = new_site()
     tally = Lane(site, Random(1), stop_post(site.config)).kill_often(20)
