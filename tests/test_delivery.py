@@ -216,3 +216,15 @@ def test_an_older_word_takes_nothing_back() -> None:
     delivery.delivered(10, 0.0)
     delivery.delivered(3, 0.0)
     assert (delivery.acked_seq, delivery.sent_seq) == (10, 10)
+
+
+def test_a_recorder_that_repeats_itself_is_sent_one_copy_only() -> None:
+    delivery = Delivery(0)
+    delivery.published(1, 1, 4, 0.0)
+    delivery.acknowledged(ack(1, 0, greeting=True), 1, 1.0)
+    assert delivery.sent_seq == 0
+    delivery.published(2, 1, 4, 1.1)
+    delivery.acknowledged(ack(1, 0, greeting=True), 1, 1.5)
+    assert delivery.sent_seq == 4, "that was said before the copy came"
+    delivery.acknowledged(ack(1, 0, greeting=True), 1, 2.0)
+    assert delivery.sent_seq == 0

@@ -121,6 +121,20 @@ def test_an_unwritten_grant_secures_and_denies() -> None:
     assert [effect.data["reason"] for effect in kinds(effects, Record)] == ["STORE_SLOW"]
 
 
+def test_a_grant_taken_back_keeps_nobody_inside_who_waits_to_leave() -> None:
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    lane, _ = portal.on(lane, decision(Direction.EXIT, holder="binh"), at(0.1))
+    lane, effects = portal.on(lane, NotWritten(), at(0.3))
+    (release,) = kinds(effects, Release)
+    assert release.direction is Direction.EXIT
+
+
+def test_a_ledger_that_is_late_for_nobody_refuses_nobody() -> None:
+    _, effects = portal.on(Portal(state=State.RELEASED), NotWritten(), at(0))
+    assert Alert("store-slow", True) in effects
+    assert not kinds(effects, Record)
+
+
 def test_a_flush_in_time_leaves_the_grant_alone() -> None:
     lane, _ = portal.on(Portal(), decision(), at(0))
     lane, _ = portal.on(lane, Written(7), at(0))
