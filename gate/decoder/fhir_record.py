@@ -1,8 +1,8 @@
 """A SMART Health Card's FHIR bundle as the one health record that policy uses. Pure.
 
-Source: SMART Health Cards: Vaccination & Testing implementation guide; FHIR R4. A card says less than an EU
-certificate: what it does not say (country, doses in the series) is absent from the entry, so that a rule which
-needs it is not met.
+Source: SMART Health Cards: Vaccination & Testing implementation guide; FHIR R4. A card may hold anything of a person's
+health: only what is known to be about COVID-19 is read. It says less than an EU certificate, and what it does not say
+(country, doses in the series) is absent from the entry, so that a rule which needs it is not met.
 """
 
 from __future__ import annotations
@@ -14,11 +14,23 @@ from gate.errors import MalformedError
 
 _COVID_19 = "840539006"  # SNOMED CT, as in the EU value set disease-agent-targeted
 _CVX, _LOINC, _SNOMED = "http://hl7.org/fhir/sid/cvx", "http://loinc.org", "http://snomed.info/sct"
+
+_MODERNA, _PFIZER = "EU/1/20/1507", "EU/1/20/1528"
 _PRODUCTS = {  # CVX -> the EU's vaccine-medicinal-product, where both name one product
-    "207": "EU/1/20/1507", "208": "EU/1/20/1528", "210": "EU/1/21/1529", "211": "EU/1/21/1618", "212": "EU/1/20/1525",
-    "217": "EU/1/20/1528", "218": "EU/1/20/1528", "219": "EU/1/20/1528", "221": "EU/1/20/1507", "228": "EU/1/20/1507",
-    "229": "EU/1/20/1507", "300": "EU/1/20/1528", "301": "EU/1/20/1528", "302": "EU/1/20/1528",
-    "510": "BBIBP-CorV", "511": "CoronaVac", "502": "Covaxin",
+    "207": _MODERNA, "221": _MODERNA, "227": _MODERNA, "228": _MODERNA, "229": _MODERNA, "230": _MODERNA,
+    "311": _MODERNA, "312": _MODERNA,
+    "208": _PFIZER, "217": _PFIZER, "218": _PFIZER, "219": _PFIZER, "300": _PFIZER, "301": _PFIZER, "302": _PFIZER,
+    "308": _PFIZER, "309": _PFIZER, "310": _PFIZER,
+    "210": "EU/1/21/1529", "211": "EU/1/21/1618", "313": "EU/1/21/1618", "212": "EU/1/20/1525",
+    "502": "Covaxin", "505": "Sputnik-V", "506": "Convidecia", "510": "BBIBP-CorV", "511": "CoronaVac",
+}
+_COVID_19_VACCINES = _PRODUCTS.keys() | {"213", "225", "226", "500"} | {str(code) for code in range(501, 522)}
+_NUCLEIC_ACID, _ANTIGEN = "LP6464-4", "LP217198-3"  # the EU's test-type
+_TESTS = {  # LOINC -> test-type
+    "94309-2": _NUCLEIC_ACID, "94500-6": _NUCLEIC_ACID, "94502-2": _NUCLEIC_ACID, "94533-7": _NUCLEIC_ACID,
+    "94534-5": _NUCLEIC_ACID, "94565-9": _NUCLEIC_ACID, "94759-8": _NUCLEIC_ACID, "94845-5": _NUCLEIC_ACID,
+    "95406-5": _NUCLEIC_ACID, "95608-6": _NUCLEIC_ACID,
+    "94558-4": _ANTIGEN, "95209-3": _ANTIGEN, "96119-7": _ANTIGEN, "97097-0": _ANTIGEN,
 }
 _RESULTS = {  # SNOMED CT -> the EU's test-result
     "260373001": "260373001", "10828004": "260373001", "260415000": "260415000", "260385009": "260415000",
@@ -29,31 +41,36 @@ def read_record(bundle: dict[str, Any], issuer: str) -> dict[str, list[dict[str,
     """The record `{"v": [...], "t": [...], "r": []}`, doses numbered by their dates.
 
     Raises:
-        MalformedError: an immunization that was not given, or without its vaccine or date; a result without a date.
+        MalformedError: a vaccination that was not given, or has no date; a test without date or result.
     """
-    vaccinations = sorted(
-        (_vaccination(resource, issuer) for resource in _resources(bundle, "Immunization")), key=lambda v: v["dt"],
-    )
+    vaccinations = [
+        _vaccination(resource, code, issuer) for resource in _resources(bundle, "Immunization")
+        if (code := _code(resource.get("vaccineCode"), _CVX)) in _COVID_19_VACCINES
+    ]
+    vaccinations.sort(key=lambda vaccination: vaccination["dt"])
     for number, vaccination in enumerate(vaccinations, 1):
         vaccination["dn"] = number
-    return {
-        "v": vaccinations, "t": [_test(resource, issuer) for resource in _resources(bundle, "Observation")], "r": [],
-    }
+    tests = [
+        _test(resource, code, issuer) for resource in _resources(bundle, "Observation")
+        if (code := _code(resource.get("code"), _LOINC)) in _TESTS
+    ]
+    return {"v": vaccinations, "t": tests, "r": []}
 
 
 def read_person(bundle: dict[str, Any]) -> dict[str, Any]:
-    """The holder: the one patient of the bundle.
+    """The holder: the patient of the bundle; a card that names nobody gives empty fields.
 
     Raises:
-        MalformedError: no patient or several, or one without a name.
+        MalformedError: several patients, or one without a name.
     """
     match list(_resources(bundle, "Patient")):
+        case []:
+            family, given, born = "", "", None
         case [{"name": [{"family": str(family)} as name, *_]} as patient]:
-            pass
+            given = " ".join(part for part in _list(name.get("given")) if isinstance(part, str))
+            born = patient.get("birthDate")
         case _:
-            raise MalformedError("a health card that does not name one patient")
-    given = " ".join(part for part in _list(name.get("given")) if isinstance(part, str))
-    born = patient.get("birthDate")
+            raise MalformedError("a health card with several patients, or one without a name")
     return {
         "name": f"{given} {family}".strip(), "family_name": family, "given_name": given,
         "dob": born if isinstance(born, str) else "",
@@ -73,36 +90,39 @@ def _resources(bundle: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
                 raise MalformedError("a health card with an entry that is no FHIR resource")
 
 
-def _vaccination(resource: dict[str, Any], issuer: str) -> dict[str, Any]:
+def _vaccination(resource: dict[str, Any], code: str, issuer: str) -> dict[str, Any]:
     match resource:
-        case {"status": "completed", "vaccineCode": dict(vaccine), "occurrenceDateTime": str(day)}:
-            pass
-        case _:
-            raise MalformedError("a health card with a vaccination that is not complete, or without vaccine or date")
-    code = _code(vaccine, _CVX)
-    return {"tg": _COVID_19, "mp": _PRODUCTS.get(code, f"cvx:{code}"), "dt": day, "is": _performer(resource, issuer)}
+        case {"status": "completed", "occurrenceDateTime": str(day)}:
+            product = _PRODUCTS.get(code, f"cvx:{code}")
+            return {"tg": _COVID_19, "mp": product, "dt": day, "is": _performer(resource, issuer)}
+    raise MalformedError("a health card with a vaccination that is not completed, or without its date")
 
 
-def _test(resource: dict[str, Any], issuer: str) -> dict[str, Any]:
+def _test(resource: dict[str, Any], code: str, issuer: str) -> dict[str, Any]:
+    result = _code(resource.get("valueCodeableConcept"), _SNOMED)
     match resource:
-        case {"status": "final" | "amended" | "corrected", "code": dict(kind), "effectiveDateTime": str(taken),
-              "valueCodeableConcept": dict(result)}:
-            pass
-        case _:
-            raise MalformedError("a health card with a test that is not final, or without kind, date or result")
-    code = _code(result, _SNOMED)
-    return {
-        "tg": _COVID_19, "tt": f"loinc:{_code(kind, _LOINC)}", "sc": taken, "tr": _RESULTS.get(code, f"snomed:{code}"),
-        "is": _performer(resource, issuer),
-    }
+        case {"status": "final" | "amended" | "corrected", "effectiveDateTime": str(taken)} if result:
+            return {
+                "tg": _COVID_19, "tt": _TESTS[code], "sc": taken, "tr": _RESULTS.get(result, f"snomed:{result}"),
+                "is": _performer(resource, issuer),
+            }
+    raise MalformedError("a health card with a test that is not final, or without its date or result")
 
 
-def _code(concept: dict[str, Any], system: str) -> str:
-    for coding in _list(concept.get("coding")):
+def _code(concept: object, system: str) -> str:
+    """The code of one system in a CodeableConcept; empty when it has codes of others only.
+
+    Raises:
+        MalformedError: it has none at all.
+    """
+    codings = _list(concept.get("coding")) if isinstance(concept, dict) else []
+    if not codings:
+        raise MalformedError("a health card with a vaccine, a test or a result that has no code")
+    for coding in codings:
         match coding:
             case {"system": str(found), "code": str(code)} if found == system:
                 return code
-    raise MalformedError(f"a health card without a code of {system}")
+    return ""
 
 
 def _list(value: object) -> list[Any]:

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from support_health import card, certificate, hc1, nzcp, seal, shc
 
 from gate.decoder import FORMATS, citizen_id, gp1, number_code, read, wrong
 from gate.decoder.text import FIELD_MAX_CHARS, TEXT_MAX_BYTES
@@ -28,6 +29,10 @@ MASKED = "******029317|NGUYEN VAN A|1987-**-**|1|162979388586171100|"
 CARD = "001090123456|123456789|NGUYỄN VĂN A|01011990|Nam|Phường Bến Nghé, TP. Hồ Chí Minh|15102021"
 CARD_2024 = CARD + "|NGUYỄN VĂN B|TRẦN THỊ C|31122040"
 NUMBER = number_code.new_number("1234567890")
+INSURANCE = "|".join((
+    "GD4797931602201", "Nguyễn Văn Ánh".encode().hex(), "18/01/1987", "1", "Tổ 5, Quận 1".encode().hex(), "79 - 034",
+    "01/01/2021", "-", "15/12/2020", "79-01", "-", "4", "01/01/2025", "15e1a2b3c4d5-7102", "$",
+))
 PASS = gp1.issue_pass(
     Claims("kcn-tan-thuan", "h1", "AQIDBAUGBwg=", "00" * 8, valid_until_at=datetime(2027, 1, 1, tzinfo=UTC)),
     Ed25519PrivateKey.generate(),
@@ -47,7 +52,7 @@ def with_field(text: str, place: int, value: str) -> bytes:
 
 @pytest.mark.parametrize(("text", "name"), [
     (PASS, "gp1"), (PERSONAL, "personal-qr"), (MASKED, "personal-qr"), (CARD, "cccd"), (CARD_2024, "cccd"),
-    (NUMBER, "number"),
+    (NUMBER, "number"), (INSURANCE, "bhyt"), (INSURANCE[5:], "bhyt"),
 ])
 def test_each_code_is_claimed_by_its_own_format_first(text: str, name: str) -> None:
     assert next(known.NAME for known in FORMATS if known.claims(text.encode())) == name
@@ -96,7 +101,8 @@ def test_nothing_is_stripped_silently() -> None:
 def test_ten_thousand_mutated_payloads_are_read_or_refused_as_codes() -> None:
     dice = random.Random(20_210_911)
     pieces = (b"|", b"\0", b"\xff", b"<", "ữ".encode(), "\u202e".encode(), b"9")
-    seeds = [text.encode() for text in (PASS, PERSONAL, MASKED, CARD, CARD_2024, NUMBER, PAYMENT, "mdoc:x")]
+    texts = (PASS, PERSONAL, MASKED, CARD, CARD_2024, NUMBER, INSURANCE, PAYMENT, "mdoc:x")
+    seeds = [*map(str.encode, texts), hc1(), shc(card()), nzcp(), seal(certificate())]
     for _ in range(10_000):
         payload = bytearray(dice.choice(seeds))
         for _ in range(dice.randint(1, 6)):
@@ -253,6 +259,41 @@ def test_every_place_of_birth_on_record_is_known() -> None:
     countries = json.loads((DATA / "cccd_country_codes.json").read_text())
     for place in (*provinces, *countries):
         assert citizen_id.number_agrees(f"{place}090000001", date(1990, 1, 1), "M")
+
+
+# --- health-insurance card ------------------------------------------------------------------------------
+
+
+def test_insurance_card_offers_its_number_and_that_of_social_insurance() -> None:
+    token = read(INSURANCE.encode())
+    assert token.identifiers == ("bhxh:7931602201", "bhyt:GD4797931602201")
+    assert token.signed is None
+    assert token.person == {
+        "id": "GD4797931602201", "name": "Nguyễn Văn Ánh", "dob": "1987-01-18", "sex": "M", "address": "Tổ 5, Quận 1",
+    }
+
+
+def test_insurance_card_of_the_form_of_2021_offers_ten_digits() -> None:
+    assert read(INSURANCE[5:].encode()).identifiers == ("bhxh:7931602201",)
+
+
+def test_insurance_card_may_know_the_birth_year_only_and_no_address() -> None:
+    assert read(with_field(INSURANCE, 2, "1950")).person["dob"] == "1950"
+    assert read(with_field(INSURANCE, 4, "-")).person["address"] == ""
+
+
+@pytest.mark.parametrize(("place", "value"), [
+    (1, ""), (1, "Nguyễn"), (1, "4e6"), (1, "ff"), (1, "e280ae"), (1, "00"), (1, "0a"),
+    (2, "31/02/1987"), (2, ""), (2, "0000"), (3, "Nam"), (3, "0"), (3, ""), (4, "zz"),
+])
+def test_insurance_card_out_of_form_is_malformed(place: int, value: str) -> None:
+    with pytest.raises(MalformedError):
+        read(with_field(INSURANCE, place, value))
+
+
+def test_insurance_card_cut_short_is_malformed() -> None:
+    with pytest.raises(MalformedError, match="fields"):
+        read(b"GD4797931602201|4e|1987|1|$")
 
 
 # --- number codes ---------------------------------------------------------------------------------------
