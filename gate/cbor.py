@@ -14,6 +14,8 @@ CBOR_MAX_BYTES = 65_536
 DEPTH_MAX = 12
 """Nested arrays and maps; a health certificate needs six."""
 
+_KEY_TYPES = frozenset({int, str})
+
 
 class _NoTags(dict[int, Any]):
     """Refuses every tag that it does not hold: their readers build cycles, regular expressions or 10**1000000000."""
@@ -68,6 +70,6 @@ def read_cbor(data: bytes, *, tagged_times: bool = False) -> Any:
 
 
 def _check_keys(item: Mapping[Any, Any], _immutable: bool) -> Mapping[Any, Any]:
-    if not all(type(key) in (int, str) for key in item):
+    if not _KEY_TYPES.issuperset(map(type, item)):
         raise ValueError("keys of a map must be integers or text")
     return item

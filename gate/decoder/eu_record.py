@@ -52,11 +52,10 @@ def read_person(body: object) -> dict[str, Any]:
         MalformedError: no name, or a birth date that its schema does not know.
     """
     body = _map(body, "the certificate")
-    names = {part: _optional_text(value, part) for part, value in _map(body.get("nam"), "nam").items()
-             if part in _NAMES}
-    if not any(part in names for part in ("fnt", "gnt")):
+    names = _map(body.get("nam"), "nam")
+    if "fnt" not in names and "gnt" not in names:
         raise MalformedError("a certificate without a name in plain letters (fnt, gnt)")
-    family, given, family_icao, given_icao = (names.get(part, "") for part in _NAMES)
+    family, given, family_icao, given_icao = [_optional_text(names.get(part), part) for part in _NAMES]
     return {
         "name": " ".join(filter(None, (given or given_icao, family or family_icao))),
         "family_name": family, "given_name": given,

@@ -148,7 +148,8 @@ def _by_its_issuer(claims: Claims, key: Key) -> Claims:
     if key.issuer not in (claims.issuer, None):
         raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
     starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
-    return replace(_ending(claims, key.valid_until_at), valid_from_at=max(starts, default=None))
+    ends = [at for at in (claims.valid_until_at, key.valid_until_at) if at]
+    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None))
 
 
 def _by_its_country(claims: Claims, key: Key) -> Claims:
@@ -156,23 +157,24 @@ def _by_its_country(claims: Claims, key: Key) -> Claims:
 
     It may be older than the key's certificate, which real issuers renew around the same key.
     """
-    kinds = {kind for kind, entries in (claims.record or {}).items() if entries}
-    if key.kinds is not None and not kinds <= key.kinds:
-        raise UnknownKeyError(f"the key {claims.key_id!r} may sign {sorted(key.kinds)}, not {sorted(kinds)}")
-    if not countries.may_sign_for(key.country, claims.issuer):
-        if key.issuer is not None:
-            raise ForgedError(f"signed with a key of {key.country}, but it names {claims.issuer} as its issuer")
-        claims = replace(claims, warnings=(*claims.warnings, ISSUER_DISAGREES))
-    last_at = key.valid_until_at and key.valid_until_at + datetime.resolution  # RFC 5280 4.1.2.5: the end is included
-    printed_until_at = claims.printed_until_at or key.valid_until_at
-    return _ending(
-        replace(claims, issuer=claims.issuer or key.country, printed_until_at=printed_until_at), last_at,
+    if key.kinds is not None and not key.kinds.issuperset(kinds := _kinds(claims)):
+        raise UnknownKeyError(f"the key {claims.key_id!r} may sign {sorted(key.kinds)}, not {kinds}")
+    agrees = countries.may_sign_for(key.country, claims.issuer)
+    if not agrees and key.issuer is not None:
+        raise ForgedError(f"signed with a key of {key.country}, but it names {claims.issuer} as its issuer")
+    # The last second of a certificate is part of its life (RFC 5280 4.1.2.5).
+    ends = (claims.valid_until_at, key.valid_until_at and key.valid_until_at + datetime.resolution)
+    return replace(
+        claims,
+        issuer=claims.issuer or key.country,
+        valid_until_at=min(filter(None, ends), default=None),
+        printed_until_at=claims.printed_until_at or key.valid_until_at,
+        warnings=claims.warnings if agrees else (*claims.warnings, ISSUER_DISAGREES),
     )
 
 
-def _ending(claims: Claims, at: datetime | None) -> Claims:
-    ends = [end for end in (claims.valid_until_at, at) if end]
-    return replace(claims, valid_until_at=min(ends, default=None))
+def _kinds(claims: Claims) -> list[str]:
+    return [kind for kind, entries in (claims.record or {}).items() if entries]
 
 
 _REASONS: dict[type[CodeError], Reason] = {
