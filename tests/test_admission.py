@@ -7,6 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import support_health
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate import admission
@@ -177,3 +178,19 @@ def test_a_code_error_keeps_its_meaning() -> None:
     assert admit(scan(), VIEW, NOW, steps=(STEPS[0], malformed)).reason is Reason.MALFORMED
 
 
+
+
+@pytest.mark.parametrize("signed_must_be_listed", [True, False])
+def test_a_health_certificate_alone_lets_nobody_in_at_any_kind_of_site(signed_must_be_listed: bool) -> None:
+    """Its signature vouches for doses and tests, not for a right to enter."""
+    believing = replace(DOCUMENTS, keyring=Keyring([replace(support_health.KEY, issuer="bo-y-te", purpose="health")]))
+    view = replace(VIEW, documents=believing, signed_must_be_listed=signed_must_be_listed)
+    for code in (support_health.hc1(), support_health.shc(support_health.card()), support_health.nzcp()):
+        decision = admit(scan(code), view, NOW)
+        assert (decision.granted, decision.reason, decision.holder) == (False, Reason.UNKNOWN_CREDENTIAL, "")
+        assert admit(scan(code, Direction.EXIT), view, NOW).granted
+
+
+def test_a_health_key_signs_no_gate_pass() -> None:
+    believing = replace(DOCUMENTS, keyring=Keyring([Key(KID, SIGNER.public_key(), "khu-a", "health")]))
+    assert admit(scan(signed()), replace(VIEW, documents=believing), NOW).reason is Reason.UNKNOWN_KEY
