@@ -26,7 +26,7 @@ def tracing_factory(path: Path) -> MockFactory:
 
         def __init__(self, factory: MockFactory, info: Any) -> None:
             super().__init__(factory, info)
-            self._state = kept.get(self.number, self._state)
+            self._state: bool = kept.get(self.number, bool(self.state))
 
         @property
         def number(self) -> int:
