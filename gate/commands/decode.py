@@ -30,6 +30,8 @@ YES, NO = 0, 1
 PROGRESS_EVERY = 1_000
 
 _LOOKS_LIKE_IMAGE = re.compile(r"[^|:\s]+\.(png|jpe?g|webp|bmp|gif|tiff?|p[bgp]m)", re.IGNORECASE)
+_WITHOUT_OFFSET = re.compile(r"[^T]*T[0-9:.]*")
+"""A batch comes from a program, whose moments without an offset are UTC; a person has to say which clock they mean."""
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -115,7 +117,7 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
             if (item.text is None) is (item.image is None):
                 raise UsageError("give either a text or an image")
             believed = documents if item.trust is None else replace(documents, keyring=_item_keyring(item.trust))
-            moment = _moment(item.at) if item.at else at
+            moment = _moment(item.at, "Z" if _WITHOUT_OFFSET.fullmatch(item.at) else "") if item.at else at
             if item.image is not None:
                 yield from _inspect_image(name, item.image, moment, believed)
             else:
@@ -160,9 +162,9 @@ def _is_file(code: str) -> bool:
         return False
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, offset: str = "") -> datetime:
     try:
-        return msgspec.convert(text, _Moment)
+        return msgspec.convert(text + offset, _Moment)
     except msgspec.ValidationError as error:
         raise UsageError(f"at {text!r}: give a moment with its offset, like 2026-11-23T06:55:00+07:00") from error
 

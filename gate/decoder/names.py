@@ -17,7 +17,7 @@ _SPELT_OUT = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Ø": "OE", "Å": "AA"}
 _ALWAYS = {"Æ": "AE", "Œ": "OE", "Þ": "TH", "Ð": "D", "ẞ": "SS", "Ŋ": "N"}
 _CYRILLIC = (
     "А A Б B В V Г G Д D Е E Ё E Ж ZH З Z И I Й I І I К K Л L М M Н N О O П P Р R С S Т T У U Ф F Х KH Ц TS Ч CH Ш SH "
-    "Щ SHCH Ъ IE Ы Y Э E Ю IU Я IA Є IE Ї I Ґ G"
+    "Щ SHCH Ъ IE Ы Y Э E Ю IU Я IA Є IE Ї I Ґ G Ј J Љ LJ Њ NJ Ћ C Ђ D Џ DZ Ќ KJ Ѓ GJ Ѕ DZ"
 )
 _GREEK = "Α A Β V Γ G Δ D Ε E Ζ Z Η I Θ TH Ι I Κ K Λ L Μ M Ν N Ξ X Ο O Π P Ρ R Σ S Τ T Υ Y Φ F Χ CH Ψ PS Ω O"
 
@@ -48,5 +48,6 @@ def spellings(name: str) -> frozenset[tuple[str, ...]]:
 
 def _latin(text: str) -> str:
     """Letters without their marks, those of other scripts in Latin; a diphthong of Greek before its letters."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    apart = unicodedata.normalize("NFKD", text.translate(_SCRIPTS))
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
     return plain.replace("ΟΥ", "OU").translate(_SCRIPTS)

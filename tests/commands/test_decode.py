@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import segno
+import support_health
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.cli import main
@@ -174,6 +175,33 @@ def test_batch_answers_every_line_and_exits_0(decode: Decode, tmp_path: Path) ->
     ]
     assert "line 5" in said
     assert "11 lines, done" in said
+
+
+def test_moment_of_a_batch_without_an_offset_is_utc(decode: Decode, tmp_path: Path) -> None:
+    _, answers, _ = decode(batch(
+        tmp_path, *({"id": at, "text": PASS, "trust": TRUST, "at": at}
+                    for at in ("2026-12-31T23:59:59.5", "2027-01-01T00:00:00", "2027-01-01T06:59:59+07:00")),
+    ))
+    assert [answer["reason"] for answer in answers] == [None, "EXPIRED", None]
+
+
+def test_health_certificate_shows_its_holder_its_record_and_its_own_end(decode: Decode, tmp_path: Path) -> None:
+    keys = [{"kid": key_id(support_health.KID), "jwk": public_key_to_jwk(support_health.ISSUER.public_key())}]
+    file = tmp_path / "health.json"
+    file.write_text(json.dumps(keys))
+    code, (answer,), said = decode(support_health.hc1().decode(), f"--trust={file}", IN_TIME)
+    assert (code, answer["format"], answer["proof"], answer["reason"]) == (0, "hc1", "signed", None)
+    assert (answer["issuer"], answer["valid_until"]) == ("VN", "2027-01-01T00:00:00Z")
+    assert answer["holder"]["name"] == "Bảo Duy Nguyễn"
+    assert answer["record"] == {"v": [support_health.VACCINATION], "t": [], "r": []}
+    assert said == ""
+
+
+def test_part_of_a_health_card_is_explained_in_both_languages(decode: Decode) -> None:
+    code, (answer,), said = decode("shc:/1/3/5676")
+    assert (code, answer["reason"]) == (1, "WRONG_CODE")
+    assert "một phần của thẻ sức khỏe" in said
+    assert "a part of a health card" in said
 
 
 def test_batch_takes_the_options_where_a_line_says_nothing(decode: Decode, trust: str, tmp_path: Path) -> None:

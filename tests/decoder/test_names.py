@@ -16,6 +16,7 @@ from gate.decoder.names import names_match, spellings
     ("Đặng Thị Ước", "DANG THI UOC"), ("Müller", "MUELLER"), ("Müller", "MULLER"), ("Søren Åberg", "SOEREN AABERG"),
     ("Strauß", "STRAUSS"), ("d'Arsøns - van Halen", "DARSONS<VAN<HALEN"), ("Иванов Пётр", "IVANOV<<PETR"),
     ("Παπαδόπουλος", "PAPADOPOULOS"), ("Ælfþryð", "AELFTHRYD"), ("O’Brien", "OBRIEN"), ("Ольга", "OLGA"),
+    ("КРИСТИЈАН МАРИЌ", "MARIKJ<<KRISTIJAN"),
 ])
 def test_one_name_matches_itself_however_it_is_written(one: str, other: str) -> None:
     assert names_match(one, other)
