@@ -18,5 +18,6 @@ EVENTS = 20_000
 def test_a_backlog_arrives_once_in_order_while_people_are_let_in(new_site: Callable[[], DemoSite]) -> None:
     story = Backlog(new_site(), EVENTS).deliver()
     assert story.difference is None
+    assert story.late == 0
     assert story.events > EVENTS
     assert story.draining_s, "nobody came while it drained"
