@@ -57,7 +57,7 @@ def test_number_that_is_too_long_is_counted_not_shortened():
 KEYS = st.integers(0, 255) | st.sampled_from(b"0123456789#")
 
 
-@given(st.lists(st.tuples(KEYS, st.floats(0, 10) | st.just(0.0)), max_size=200))
+@given(st.lists(st.tuples(KEYS, st.floats(0, 10) | st.just(0.0)), min_size=20, max_size=200))
 def test_whatever_is_pressed_a_number_is_some_digits_within_the_limit(presses):
     entry, mono = Entry(digits_max=6, idle_s=IDLE_S), 0.0
     for key, pause_s in presses:
