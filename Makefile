@@ -104,6 +104,10 @@ pure: venv  ## the tests of the part that decides, with the network cut
 	done
 	echo "make pure: NOT RUN: this machine lets nobody cut the network for one process (unshare --net)" >&2
 
+.PHONY: sabotage
+sabotage: system-tests venv  ## take each mechanism out of a copy, and see its proof fail
+	@.venv/bin/python -m tests.sabotage
+
 .PHONY: coverage
 coverage: venv  ## that the tests take every branch of the part that decides
 	@.venv/bin/coverage run --branch --include="$$(.venv/bin/python -m tests.proofs.pure_files)" -m pytest $(PURE_TESTS)
