@@ -48,6 +48,6 @@ def spellings(name: str) -> frozenset[tuple[str, ...]]:
 
 def _latin(text: str) -> str:
     """Letters without their marks, those of other scripts in Latin; a diphthong of Greek before its letters."""
-    apart = unicodedata.normalize("NFKD", text.translate(_SCRIPTS))
-    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return plain.replace("ΟΥ", "OU").translate(_SCRIPTS)
+    text = text.replace("ΟΥ", "OU").replace("ΟΎ", "OU").translate(_SCRIPTS)
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_SCRIPTS)

@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from gate.drivers.images import read_image
+from gate.errors import UsageError
 from gate.inspection import Finding, inspect
 from gate.model import Proof, Reason
 from gate.trust import keyring_from_trust_list
@@ -108,6 +110,40 @@ def test_record_of_a_vector_says_what_its_json_says(name: str) -> None:
     assert found.person is not None
     assert found.person["dob"] == said["dob"]
     assert found.person["family_name"] == (said["nam"].get("fn") or "").strip()
+
+
+@needs_data
+def test_picture_of_each_vector_reads_as_its_text(tmp_path: Path) -> None:
+    differing = []
+    for name in vectors():
+        vector = json.loads((DGC / name).read_text())
+        asked = vector["EXPECTEDRESULTS"].get("EXPECTEDPICTUREDECODE")
+        if asked is None or "2DCODE" not in vector:
+            continue
+        picture = tmp_path / "code.png"
+        picture.write_bytes(base64.b64decode(vector["2DCODE"]))
+        texts = []
+        with suppress(UsageError):  # one of them is no image, on purpose
+            texts = [symbol.payload for symbol in read_image(str(picture))]
+        if (texts == [vector["PREFIX"].encode()]) is not asked:
+            differing.append(name)
+    assert differing == []
+
+
+NO_QR = {"Test.png", *(f"{number}_aztec.png" for number in range(1, 5))}
+"""An empty file, and four Aztec codes: a gate reads QR (docs/code-formats.md)."""
+
+
+def pictures() -> list[Path]:
+    images = (file for file in DGC.rglob("*") if file.suffix.lower() == ".png" and file.name not in NO_QR)
+    return sorted(images) if DGC.is_dir() else []
+
+
+@needs_data
+@pytest.mark.parametrize("picture", pictures(), ids=lambda file: "/".join(file.parts[-3:]))
+def test_picture_beside_the_vectors_is_a_code_that_is_read(picture: Path) -> None:
+    (symbol,) = read_image(str(picture))
+    assert inspect(symbol.payload, datetime(2021, 6, 1, tzinfo=UTC), acceptance_list()).format == "hc1"
 
 
 # --- dcc-quality-assurance: certificates as 50 countries issued them ------------------------------------
