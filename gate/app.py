@@ -20,7 +20,7 @@ from gate.documents import DocumentWatcher, load_documents
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
 from gate.effector import Effector
-from gate.errors import DocumentError
+from gate.errors import DocumentError, StoreError
 from gate.inbox import Inbox
 from gate.lane_settings import clock_of, lane_of, view_of
 from gate.ledger import FILE_NAME, Ledger
@@ -57,7 +57,9 @@ def run(settings: config.Config) -> None:
         GateError: a part cannot start, or the ledger can no longer keep its promise; outputs are safe by then.
     """
     with ExitStack() as stack:
-        Daemon(settings, stack).run()
+        daemon = Daemon(settings, stack)
+        daemon.run()
+    daemon.heed_last_words()
 
 
 def stored_mode(value: bytes | None) -> Mode:
@@ -114,6 +116,16 @@ class Daemon:
         notify("STOPPING=1")
         reporter.keep_floor(clock.now())
         ledger.append([Record(EventKind.GATE_STOPPED)], clock.now())
+
+    def heed_last_words(self) -> None:
+        """Look at what was said after the loop had ended.
+
+        Raises:
+            StoreError: the ledger could not keep its promise while it stopped.
+        """
+        while (said := self.inbox.take(0)) is not None:
+            if isinstance(said, Fault) and said.fatal:
+                raise StoreError(f"{said.source}: {said.detail}")
 
     # --- the parts, in the order in which they start ---
 

@@ -17,6 +17,7 @@ SCHEMA_VERSION = 1
 PAGE_BYTES = 1024
 """About two events: each commit writes whole pages, so small ones spare the card (figures in `docs/ledger.md`)."""
 BUSY_TIMEOUT_S = 5.0
+_BLOCK_BYTES = 1 << 20
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -40,9 +41,10 @@ def open_database(path: Path, source: str) -> sqlite3.Connection:
     Raises:
         StoreError: the file belongs to another gate or another release.
         DamagedError: what is there is damaged, or no ledger at all.
-        sqlite3.Error: it cannot be read or written.
+        sqlite3.Error, OSError: it cannot be read or written.
     """
     _make_private(path)
+    _renew_wal(path)
     db = connect(path)
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -135,6 +137,23 @@ def _make_private(path: Path) -> None:
     # Before SQLite has it open: closing a descriptor later would drop SQLite's own locks.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _renew_wal(path: Path) -> None:
+    """Write the WAL that an earlier run left over itself, and sync it.
+
+    A sync that failed may have left its pages clean, and in memory only. SQLite would copy them into the database all
+    the same; a power cut then leaves a newer database under an older WAL, which is a damaged one.
+    """
+    with suppress(FileNotFoundError), Path(f"{path}-wal").open("r+b") as wal:
+        at = 0
+        while block := wal.read(_BLOCK_BYTES):
+            wal.seek(at)
+            wal.write(block)
+            at += len(block)
+            wal.seek(at)
+        wal.flush()
+        os.fsync(wal.fileno())
 
 
 def _mark(path: Path) -> Path:
