@@ -46,7 +46,7 @@ def read_record(body: object) -> Record:
 
 
 def read_person(body: object) -> dict[str, Any]:
-    """The holder: `name` as people write it, its parts, the name as passports print it, the birth date or part of it.
+    """The holder: `name` (family first), its parts, the name as passports print it, the birth date or part of it.
 
     Raises:
         MalformedError: no name, or a birth date that its schema does not know.
@@ -57,7 +57,7 @@ def read_person(body: object) -> dict[str, Any]:
         raise MalformedError("a certificate without a name in plain letters (fnt, gnt)")
     family, given, family_icao, given_icao = [_optional_text(names.get(part), part) for part in _NAMES]
     return {
-        "name": " ".join(filter(None, (given or given_icao, family or family_icao))),
+        "name": " ".join(filter(None, (family or family_icao, given or given_icao))),
         "family_name": family, "given_name": given,
         "icao_name": "<<".join(filter(None, (family_icao, given_icao))),
         "dob": _birth(body),

@@ -72,7 +72,7 @@ def read_person(bundle: dict[str, Any]) -> dict[str, Any]:
         case _:
             raise MalformedError("a health card with several patients, or one without a name")
     return {
-        "name": f"{given} {family}".strip(), "family_name": family, "given_name": given,
+        "name": f"{family} {given}".strip(), "family_name": family, "given_name": given,
         "dob": born if isinstance(born, str) else "",
     }
 

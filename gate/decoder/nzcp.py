@@ -75,5 +75,5 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
         printed_from_at=starts_at,
         printed_until_at=expires_at,
         record={"v": [], "t": [], "r": []},
-        person={"name": f"{given} {family}".strip(), "family_name": family, "given_name": given, "dob": born},
+        person={"name": f"{family} {given}".strip(), "family_name": family, "given_name": given, "dob": born},
     )

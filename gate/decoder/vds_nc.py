@@ -93,13 +93,13 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
 
 
 def _person(pid: dict[str, Any]) -> dict[str, Any]:
-    """The holder; two blanks part the names, family first (ICAO Doc 9303-3 4.6)."""
+    """The holder; two blanks part the names, the family's first (ICAO Doc 9303-3 4.6)."""
     name, born, number = pid.get("n"), pid.get("dob", ""), pid.get("i", "")
     if not (isinstance(name, str) and isinstance(born, str) and isinstance(number, str)):
         raise MalformedError("a seal whose holder (pid) has no name, or whose birth date or number is no text")
     family, _, given = name.partition("  ")
     return {
-        "name": f"{given} {family}".strip(), "family_name": family, "given_name": given.strip(), "dob": born,
+        "name": f"{family} {given}".strip(), "family_name": family, "given_name": given.strip(), "dob": born,
         "id": number,
     }
 

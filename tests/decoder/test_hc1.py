@@ -68,7 +68,7 @@ def test_certificate_gives_its_record_and_its_holder() -> None:
     claims = claims_of(CODE)
     assert claims.record == {"v": [VACCINATION], "t": [], "r": []}
     assert claims.person == {
-        "name": "Bảo Duy Nguyễn", "family_name": "Nguyễn", "given_name": "Bảo Duy", "icao_name": "NGUYEN<<BAO<DUY",
+        "name": "Nguyễn Bảo Duy", "family_name": "Nguyễn", "given_name": "Bảo Duy", "icao_name": "NGUYEN<<BAO<DUY",
         "dob": "1983-10-10",
     }
     assert (claims.issuer, claims.key_id, claims.subject) == ("VN", key_id(KID), "")

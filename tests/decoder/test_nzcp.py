@@ -25,7 +25,7 @@ def test_pass_names_its_holder_and_states_no_facts() -> None:
     assert found.claims is not None
     assert found.claims.record == {"v": [], "t": [], "r": []}
     assert found.person == {
-        "name": "Duy Nguyen", "family_name": "Nguyen", "given_name": "Duy", "dob": "1983-10-10",
+        "name": "Nguyen Duy", "family_name": "Nguyen", "given_name": "Duy", "dob": "1983-10-10",
     }
     assert (found.claims.issuer, found.claims.pass_id) == ("did:web:example.org", bytes(range(16)).hex())
 

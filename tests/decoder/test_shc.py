@@ -59,7 +59,7 @@ def test_card_gives_doses_in_their_order_and_tests_in_the_one_record_shape() -> 
 
 def test_card_names_its_holder() -> None:
     assert claims_of(CODE).person == {
-        "name": "Bảo Duy Nguyễn", "family_name": "Nguyễn", "given_name": "Bảo Duy", "dob": "1983-10-10",
+        "name": "Nguyễn Bảo Duy", "family_name": "Nguyễn", "given_name": "Bảo Duy", "dob": "1983-10-10",
     }
 
 

@@ -57,7 +57,7 @@ def test_seal_of_a_signer_that_a_pinned_authority_vouches_for_is_proved(kind: st
         "is": "Trạm y tế", "ci": "U1",
     }], "t": [], "r": []}
     assert found.person == {
-        "name": "BAO DUY NGUYEN", "family_name": "NGUYEN", "given_name": "BAO DUY", "dob": "1983-10-10",
+        "name": "NGUYEN BAO DUY", "family_name": "NGUYEN", "given_name": "BAO DUY", "dob": "1983-10-10",
         "id": "B1234567",
     }
 
