@@ -169,6 +169,7 @@ keys = st.builds(
     issuer=ids, purpose=st.sampled_from(["pass", "recorder", "operator", "health"]),
     country=st.sampled_from(["", "VN"]),
     valid_from_at=moments, valid_until_at=moments,
+    kinds=st.none() | st.frozensets(st.sampled_from("vtr"), min_size=1), authority=st.booleans(),
 )
 
 
@@ -183,6 +184,12 @@ def test_issuers_name_and_offset_times_are_read() -> None:
     assert keyring_from_json(keyring_to_json(named)).keys == named.keys
     (key,) = keyring_from_json(issuers(valid_until="2026-11-23T07:00:00+07:00")).keys
     assert key.valid_until_at == datetime(2026, 11, 23, 7, tzinfo=timezone(timedelta(hours=7)))
+
+
+def test_kid_may_stand_in_base64url_as_key_sets_write_it() -> None:
+    listed = [{"kid": "-_8", "jwk": public_key_to_jwk(ISSUER.public_key())}]
+    (key,) = keyring_from_trust_list(json.dumps(listed).encode()).keys
+    assert key.kid == b"\xfb\xff"
 
 
 def test_certificate_brings_its_key_and_its_life() -> None:
