@@ -8,10 +8,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support_gate import Centre, Gate, copy_site
 from support_mosquitto import Mosquitto, free_port
 
 from gate.demo.site import DemoSite, make_site
+
+settings.register_profile("gate", deadline=None)  # a busy machine is no fault
+settings.load_profile("gate")
 
 
 @pytest.fixture
