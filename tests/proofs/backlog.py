@@ -103,7 +103,9 @@ class Backlog:
     def __init__(self, site: DemoSite, events: int) -> None:
         ring_events = max(1000, events + events // 10)
         readers = [reader | {"repeat_s": 0} for reader in readers_of(site, "serial")]
-        amend(site, readers=readers, portal={"pulse_s": PULSE_S}, ledger={"ring_events": ring_events}, indicators=[])
+        amend(site, readers=readers, portal={"pulse_s": PULSE_S}, indicators=[], ledger={
+            "ring_events": ring_events, "write_max_ms": 2_000, "flush_max_ms": 10_000,  # a stall is a late pin here
+        })
         self.gate, self.centre, self.pins = Gate(site), Centre(site), Pins(site.folder / "pins.trace")
         self.code = site.codes["binh-cccd"].encode()
         self.backlog = events
