@@ -69,7 +69,7 @@ class Story:
     difference: object = None
     """The first event that the recorder has not once and as the gate has it: None when there is none."""
     late: int = 0
-    """Events that came after later ones: the broker had dropped them, and the gate sent them again."""
+    """Events that came after later ones: something before those was lost on the way, and the gate sent it again."""
 
     @property
     def ratio(self) -> float:
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         story = Backlog(make_site(Path(folder), free_port(), lambda text: None), chosen.events).deliver()
     print(f"{chosen.events} events of {OFFLINE.days} days filled in {story.filled_s:.0f} s, drained in "
           f"{story.drained_s:.0f} s; {story.events} at the recorder, each once, in one whole chain: "
-          f"{story.difference is None}; {story.late} came again after the broker had dropped them; "
+          f"{story.difference is None}; {story.late} of them after later ones; "
           f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for name, taken_s in (("at rest", story.resting_s), ("draining", story.draining_s)):
         print(f"scan to relay {name}: p50 {1e3 * p50(taken_s):.2f} ms, p99 {1e3 * p99(taken_s):.2f} ms, "
