@@ -38,7 +38,7 @@ def test_the_last_wrong_code_locks_for_its_time_and_not_longer() -> None:
     attempts = after(Reason.MAX_ATTEMPTS, attempts=attempts)
     assert attempts.locked("keys", 29.9)
     assert not attempts.locked("keys", 30.0)
-    assert not attempts.locks_next("keys"), "the count begins anew"
+    assert attempts.tallies["keys"].wrong == 0, "the count begins anew"
 
 
 def test_each_lockout_doubles_up_to_the_longest() -> None:
@@ -68,6 +68,11 @@ def test_one_good_code_outweighs_one_wrong_one() -> None:
 def test_a_good_code_after_a_lockout_forgets_it() -> None:
     once = after(WRONG, WRONG, WRONG)
     assert after(Reason.GRANTED, mono=30.0, attempts=once).tallies["keys"] == Tally()
+    assert after(WRONG, Reason.GRANTED, mono=30.0, attempts=once).tallies["keys"] == Tally()
+
+
+def test_a_good_code_before_any_wrong_one_is_nothing_special() -> None:
+    assert after(Reason.GRANTED).tallies["keys"] == Tally()
 
 
 def test_a_reader_at_which_nobody_can_guess_never_locks() -> None:

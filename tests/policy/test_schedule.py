@@ -8,7 +8,7 @@ from gate.policy.schedule import SCHEDULES_MAX_BYTES, schedules_from_json
 DOCUMENT = b"""{"schema": "gate.schedules/1", "holidays": ["2026-09-02"], "schedules": {
     "ca-ngay": {"mon": [["06:00", "18:30"]], "wed": [["06:00", "11:00"], ["13:00", "17:00"]], "holiday": []},
     "ca-dem": {"sun": [["22:00", "06:00"]], "holiday": [["22:00", "06:00"]]},
-    "bao-ve": {"mon": [["00:00", "24:00"]]}}}"""
+    "bao-ve": {"mon": [["00:00", "24:00"]]}, "ca-24": {"tue": [["06:00", "06:00"]]}}}"""
 
 
 @pytest.mark.parametrize(("name", "moment", "is_open"), [
@@ -28,6 +28,10 @@ DOCUMENT = b"""{"schema": "gate.schedules/1", "holidays": ["2026-09-02"], "sched
     ("bao-ve", "2026-11-23T00:00:00", True),
     ("bao-ve", "2026-11-23T23:59:59", True),
     ("bao-ve", "2026-11-24T00:00:00", False),
+    ("ca-24", "2026-11-24T05:59:59", False),
+    ("ca-24", "2026-11-24T06:00:00", True),
+    ("ca-24", "2026-11-25T05:59:59", True),
+    ("ca-24", "2026-11-25T06:00:00", False),
     ("nobody", "2026-11-23T12:00:00", False),
 ])
 def test_hours(name: str, moment: str, is_open: bool) -> None:
