@@ -142,8 +142,8 @@ def _make_private(path: Path) -> None:
 def _renew_wal(path: Path) -> None:
     """Write the WAL that an earlier run left over itself, and sync it.
 
-    A sync that failed may have left its pages clean, and in memory only. SQLite would copy them into the database all
-    the same; a power cut then leaves a newer database under an older WAL, which is a damaged one.
+    A sync that failed may have left its pages clean, and in memory only, and who opens it now hears nothing of that.
+    SQLite would copy them into the database; a power cut then leaves a newer database under an older WAL: damage.
     """
     with suppress(FileNotFoundError), Path(f"{path}-wal").open("r+b") as wal:
         at = 0

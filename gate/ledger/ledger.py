@@ -66,7 +66,6 @@ class Ledger:
         self._say, self._fdatasync = say, fdatasync
         self._resources = ExitStack()
         self._started = self._open = False  # open: it takes records; started: it has something to stop
-        self._broken = False  # no promise can be kept any more
 
     # --- start and stop --------------------------------------------------------------------------------
 
@@ -85,7 +84,7 @@ class Ledger:
                 self._file = self._open_file()
                 resources.callback(self._file.close)
                 self._reader = LedgerReader(self.path)
-                resources.callback(self._close_reader)
+                resources.callback(self._reader.close)
                 self._journal = ExitJournal(journal_path(self.path))
                 resources.callback(self._journal.close)
                 settled_seq = self.written_seq
@@ -214,11 +213,6 @@ class Ledger:
 
     # --- within ----------------------------------------------------------------------------------------
 
-    def _close_reader(self) -> None:
-        # After a failed sync the last to close must not copy the WAL into the database (`_renew_wal`): a reader cannot.
-        if not self._broken:
-            self._reader.close()
-
     def _open_file(self) -> LedgerFile:
         self.damaged_copy = None
         try:
@@ -256,7 +250,7 @@ class Ledger:
         if error is None:
             self._say(Fault("ledger", what))
             return
-        self._broken = self._writer.broken = True
+        self._writer.broken = True
         if is_damage(error):
             mark_damaged(self.path)
         self._say(Fault("ledger", f"{what} ({error})", fatal=True))

@@ -37,7 +37,7 @@ from .faults.recorded_documents import record_documents
 from .faults.recorded_ledger import record_ledger
 from .faults.shim import Operation, operations
 
-STATES_A_POINT = 14
+STATES_A_POINT, STATES_A_POINT_MIN = 14, 5
 WHOLE_START_EVERY = 40
 
 
@@ -75,7 +75,7 @@ def recover_all(subject: str, seed: int, sabotaged: bool = False, states_max: in
         examples: list[str] = []
         record = list(operations(log))
         changes = sum(operation.kind != "K" for operation in record)
-        a_point = max(2, min(STATES_A_POINT, states_max // max(1, changes)))
+        a_point = max(STATES_A_POINT_MIN, min(STATES_A_POINT, states_max // max(1, changes)))
         share = min(1.0, states_max / (a_point * changes))
         for position, state in states(record, Disk(folder / "state"), run, a_point, rng, share):
             key = state.digest(), run.promised

@@ -2,6 +2,7 @@
 
     python -m tests.proofs.nth_failure                          every call, of record
     python -m tests.proofs.nth_failure --every 7 --jobs 4       every 7th
+    python -m tests.proofs.nth_failure --controls               without each mechanism: it has to fail
     python -m tests.proofs.nth_failure --call fdatasync --nth 3 --error EIO      one, with all that was told
 
 A life without faults is counted first: open, write, pwrite, fsync, fdatasync in the gate's `state_dir` (SQLite's own
@@ -14,7 +15,7 @@ ones included), send to the broker, set a pin. Then each is struck in a life of 
     a way out          each is served, unless its own pin failed or the process ended; while a call of the disk stalls,
                        one is served before it goes on; after an end the next start serves it
     an alarm           by an alert or by the exit code, unless everybody was served and every event would survive a
-                       power cut at the end
+                       power cut at the end, and no grant's record was flushed later than `flush_max_ms`
 """
 
 from __future__ import annotations
@@ -29,152 +30,58 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
-import msgspec
 from msgspec.structs import replace
 
 from gate import config, wire
 from gate.config.reading import load
 from gate.demo.parts import free_port, wait_for
-from gate.demo.site import DemoSite, make_site
-from gate.ledger import FILE_NAME
+from gate.demo.site import make_site
+from gate.ledger import FILE_NAME, LedgerReader, Row
 from gate.ledger.exit_journal import journal_path
 from gate.model import EventKind
 from tests.support_gate import Pulse, assert_every_pulse_has_its_record
 
+from .faults.lives import Ground, Life, fork, lives, read
 from .faults.power_cut import Disk, empty
 from .faults.recorded import BrokenError
 from .faults.recorded_ledger import GATE, SITE, LedgerRun, ledger_in
-from .faults.shim import compiled, missing, operations
-from .faults.struck_gate import BUG, DOOMED, Strike, Tale, live
+from .faults.shim import Shim, compiled, missing, operations
+from .faults.struck_gate import BUG, DOOMED, MECHANISMS, Strike
 
 ERRORS = {"open": (errno.EIO, errno.EMFILE), "write": (errno.EIO, errno.ENOSPC), "pwrite": (errno.EIO, errno.ENOSPC),
           "fsync": (errno.EIO,), "fdatasync": (errno.EIO,), "send": (errno.ECONNRESET,), "gpio": (errno.EIO,)}
 """How each call fails; each stalls as well."""
 DISK_CALLS = frozenset({"open", "write", "pwrite", "fsync", "fdatasync"})
-LIFE_MAX_S = 60.0
 POWER_CUTS = 6
+NEXT_START = "next start"
+"""The mark that ends a life in the record."""
+CONTROL_FROM = 12
+"""The first call that the controls strike: after the start."""
 FLUSH_MAX_MS = 500
 """Less than a stall takes, so that every stalled flush is late."""
 LATE_GRACE_MS = 250
 """What a loaded machine may add."""
 
 
-@dataclass
-class Life:
-    """One life of a gate: what it told, and how it ended."""
-
-    strike: Strike
-    folder: Path
-    code: int = 0
-    tales: list[Tale] = field(default_factory=list)
-
-    def told(self, what: str) -> list[Tale]:
-        return [tale for tale in self.tales if tale.what == what]
-
-    @property
-    def flushed_seq(self) -> int:
-        return max((tale.number for tale in self.told("flushed")), default=0)
-
-    @property
-    def counts(self) -> Counter[str]:
-        return Counter({tale.name: tale.number for tale in self.told("counts")})
-
-    @property
-    def silent(self) -> bool:
-        """Whether nobody was told of anything: then nothing may be missing."""
-        return not (self.code or self.told("alert"))
-
-    @property
-    def struck(self) -> Tale | None:
-        return next(iter(self.told("struck")), None)
-
-
-@dataclass
-class Ground:
-    """Where gates live: a made site, and the broker that they talk to when sends are struck."""
-
-    folder: Path
-    site: DemoSite
-    settings: config.Config
-    broker_port: int
-
-    def settings_in(self, folder: Path, mqtt: bool) -> config.Config:
-        """The settings of a gate with a state of its own."""
-        return replace(
-            self.settings, state_dir=folder / "state", pins=replace(self.settings.pins, trace=folder / "pins.trace"),
-            mqtt=config.Mqtt(host="127.0.0.1", port=self.broker_port) if mqtt else None)
-
-    def prepare(self, name: str) -> Path:
-        """A folder with documents and no ledger yet."""
-        folder = self.folder / name
-        shutil.copytree(self.site.folder / "state", folder / "state", symlinks=True)
-        return folder
-
-
-def fork(ground: Ground, strike: Strike, folder: Path) -> int:
-    """Let a gate live in a process of its own; its id."""
-    child = os.fork()
-    if child:
-        return child
-    code = BUG
-    try:
-        with (folder / "log").open("ab") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-        code = live(ground.settings_in(folder, strike.call == "send"), ground.site.codes, strike, folder)
-    finally:
-        os._exit(code)
-
-
-def read(strike: Strike, folder: Path, code: int) -> Life:
-    """What became of it."""
-    told = folder / "told"
-    lines = told.read_bytes().splitlines() if told.exists() else []
-    return Life(strike, folder, code, [msgspec.json.decode(line, type=Tale) for line in lines])
-
-
-def lives(ground: Ground, strikes: Iterable[Strike], jobs: int) -> Iterator[Life]:
-    """Let gates live, some at a time, each with its strike."""
-    waiting, living = enumerate(strikes), dict[int, tuple[Strike, Path, float]]()
-    more = True
-    while more or living:
-        while more and len(living) < jobs:
-            number, strike = next(waiting, (0, None))
-            if strike is None:
-                more = False
-                break
-            folder = ground.prepare(f"{strike.call or 'none'}-{number}")
-            living[fork(ground, strike, folder)] = strike, folder, time.monotonic()
-        for child in list(living):
-            ended, status = os.waitpid(child, os.WNOHANG)
-            strike, folder, began_mono = living[child]
-            if ended:
-                del living[child]
-                yield read(strike, folder, os.waitstatus_to_exitcode(status))
-            elif time.monotonic() - began_mono > LIFE_MAX_S:
-                os.kill(child, 9)
-        time.sleep(0.005)
-
-
 # --- what must hold ------------------------------------------------------------------------------------
 
 
-def check(ground: Ground, life: Life) -> None:
-    """Hold a life against what it must keep.
+def check(ground: Ground, life: Life, without: str = "") -> None:
+    """Hold a life (and the start after it) `without` a mechanism against what it must keep.
 
     Raises:
         BrokenError: it did not.
     """
     if life.code not in (0, DOOMED):
         raise BrokenError(f"it ended with {life.code}: {[tale.name for tale in life.told('ended')]}")
-    events, hashes = recover(life)
+    rows = recover(life, without)
+    events, hashes = [wire.read_event(row.body) for row in rows], {row.seq: bytes(row.hash) for row in rows}
     if life.flushed_seq > len(hashes):
         raise BrokenError(f"flushed up to {life.flushed_seq}, and there are {len(hashes)} events")
     try:
@@ -188,19 +95,35 @@ def check(ground: Ground, life: Life) -> None:
         check_next_start(ground, life)
 
 
-def recover(life: Life) -> tuple[list[wire.Event], dict[int, bytes]]:
-    """Start the ledger as the next daemon would; its events, and their hashes."""
-    ledger = ledger_in(life.folder / "state")
-    ledger.start()
+def recover(life: Life, without: str) -> list[Row]:
+    """Start the ledger as the next daemon would, in a process that is recorded as well; its rows."""
+    state = life.folder / "state"
+    child = os.fork()
+    if not child:
+        code = BUG
+        try:
+            if without:
+                MECHANISMS[without][0]()
+            shim = Shim()
+            shim.watch(state, life.folder / "record")
+            shim.mark(NEXT_START)
+            ledger = ledger_in(state)
+            ledger.start()
+            ledger.stop()
+            code = DOOMED if ledger.damaged_copy else 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise BrokenError(f"the ledger was found damaged, or does not start: {os.waitstatus_to_exitcode(status)}")
+    reader = LedgerReader(state / FILE_NAME)
     try:
-        if ledger.damaged_copy is not None:
-            raise BrokenError("the ledger was found damaged, and set aside")
-        rows = ledger.recent(100_000)
+        rows = list(reader.all_rows())
     finally:
-        ledger.stop()
+        reader.close()
     if [row.seq for row in rows] != list(range(1, len(rows) + 1)):
         raise BrokenError("the ledger misses an event")
-    return [wire.read_event(row.body) for row in rows], {row.seq: bytes(row.hash) for row in rows}
+    return rows
 
 
 def pulses(folder: Path) -> list[Pulse]:
@@ -211,20 +134,27 @@ def pulses(folder: Path) -> list[Pulse]:
 
 
 def cut_power(life: Life, epoch: str, hashes: dict[int, bytes]) -> None:
-    """Recover what a power cut at the end of this life may have left."""
-    disk, run = Disk(life.folder / "state"), LedgerRun(hashes=hashes)
+    """Recover what a power cut may have left when the life was over, and at each sync and promise since one failed."""
+    disk, run, failed = Disk(life.folder / "state"), LedgerRun(epoch=epoch, hashes=hashes), False
     for operation in operations(life.folder / "record"):
         if operation.kind == "K":
             run.hear(operation.data.decode())
+            if operation.data == NEXT_START.encode():
+                run.flushed_seq = len(hashes) if life.silent else run.flushed_seq
+                recover_cuts(life, disk, run)
         else:
+            failed |= operation.kind == "X"
             disk.follow(operation)
+        if failed and operation.kind in "KE":
+            recover_cuts(life, disk, run)
+
+
+def recover_cuts(life: Life, disk: Disk, run: LedgerRun) -> None:
+    """Recover states that a power cut may leave here."""
     if not run.flushed_seq:
         return
-    run.epoch = epoch
-    if life.silent:
-        run.flushed_seq = len(hashes)
     place = life.folder / "cut"
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     for state in disk.states(POWER_CUTS, Random(str(life.strike))):
         state.lay_out(place)
         try:
@@ -252,11 +182,14 @@ def check_alarm(life: Life, events: list[wire.Event]) -> None:
     for visit in life.told("visit"):
         if life.silent and not visit.number and "la-cccd" not in visit.name:
             raise BrokenError(f"nobody was told that somebody was not served: {visit}")
+    struck, left = life.struck, life.told("left")
+    if struck is None or life.strike.call not in DISK_CALLS or (left and left[0].at_mono <= struck.at_mono):
+        return  # a core that has ended alarms no more, and nobody passes any more
     mono_of_utc = time.monotonic() - time.time()
     for event in events:
-        flushed = next((tale for tale in life.told("flushed") if tale.number >= event.seq), None)
         happened_mono = datetime.fromisoformat(event.time).timestamp() + mono_of_utc
-        late = flushed is not None and flushed.at_mono - happened_mono > (FLUSH_MAX_MS + LATE_GRACE_MS) / 1000
+        flushed_mono = min((tale.at_mono for tale in life.told("flushed") if tale.number >= event.seq), default=0.0)
+        late = flushed_mono - happened_mono > (FLUSH_MAX_MS + LATE_GRACE_MS) / 1000
         if late and event.kind == EventKind.ACCESS_GRANTED and life.silent:
             raise BrokenError(f"nobody was told that a record was flushed late: {event.seq}")
 
@@ -285,32 +218,60 @@ def strikes(counts: Counter[str], every: int) -> Iterator[Strike]:
                 yield Strike(call, nth, error)
 
 
-def run(ground: Ground, every: int, jobs: int) -> int:
-    """Count the calls of a clean life, then strike them; 1 when a life did not keep its promises."""
-    began_mono = time.monotonic()
-    clean = [*lives(ground, [Strike(), Strike("send")], 1)]
-    for life in clean:
+def count_calls(ground: Ground) -> Counter[str]:
+    """How many calls of each kind a life makes in which nothing fails, and everybody is served."""
+    quiet, talking = lives(ground, [Strike(), Strike("send")], 1)
+    for life in (quiet, talking):
         check(ground, life)
         if any(not visit.number and "la-cccd" not in visit.name for visit in life.told("visit")):
             raise BrokenError(f"somebody was not served though nothing failed: {life.told('visit')}")
-    counts = clean[0].counts + Counter(send=clean[1].counts["send"])
-    print("calls in a clean life:", ", ".join(f"{counts[call]} {call}" for call in ERRORS), flush=True)
-    done, broken = Counter[str](), 0
-    for life in lives(ground, strikes(counts, every), jobs):
-        kind = "stalled" if not life.strike.error else "failed"
-        done[f"{life.strike.call} {kind}"] += 1
-        done["ended with an exit code" if life.code else "went on and alerted" if life.told("alert")
-             else "went on, and kept everything"] += 1
-        try:
-            check(ground, life)
-        except BrokenError as error:
-            broken += 1
-            print(f"BROKEN: {life.strike}: {error}", flush=True)
         tidy(life)
-    print(", ".join(f"{number} {what}" for what, number in done.items()))
-    total = sum(number for what, number in done.items() if what.endswith(("stalled", "failed")))
-    print(f"{total} lives, {broken} broken, {time.monotonic() - began_mono:.0f} s, {jobs} at a time")
+    counts = Counter(quiet.counts, send=talking.counts["send"])
+    print("calls in a clean life:", ", ".join(f"{counts[call]} {call}" for call in ERRORS), flush=True)
+    return counts
+
+
+def broken_promise(ground: Ground, life: Life, without: str = "") -> str:
+    """What a life did not keep; empty when it kept all. Its folder is gone then."""
+    try:
+        check(ground, life, without)
+    except BrokenError as error:
+        return str(error)
+    finally:
+        tidy(life)
+    return ""
+
+
+def run(ground: Ground, every: int, jobs: int) -> int:
+    """Strike the calls of a life; 1 when one did not keep its promises."""
+    began_mono = time.monotonic()
+    struck, ends, broken = Counter[str](), Counter[str](), 0
+    for life in lives(ground, strikes(count_calls(ground), every), jobs):
+        struck[f"{life.strike.call} {'failed' if life.strike.error else 'stalled'}"] += 1
+        ends["ended with an exit code" if life.code else
+             "kept everything" if life.silent else "went on and alerted"] += 1
+        if promise := broken_promise(ground, life):
+            broken += 1
+            print(f"BROKEN: {life.strike}: {promise}", flush=True)
+    for counted in (struck, ends):
+        print(", ".join(f"{number} {what}" for what, number in counted.items()))
+    print(f"{struck.total()} lives, {broken} broken, {time.monotonic() - began_mono:.0f} s, {jobs} at a time")
     return bool(broken)
+
+
+def run_controls(ground: Ground, jobs: int) -> int:
+    """Take each mechanism away, and strike until its promise breaks; 1 when one holds without its mechanism."""
+    counts, idle = count_calls(ground), []
+    for name, (_, how, words) in MECHANISMS.items():
+        each = (Strike(how.call, nth, how.error) for nth in range(CONTROL_FROM, counts[how.call]))
+        for struck, life in enumerate(lives(ground, each, jobs, name), 1):
+            if words in (promise := broken_promise(ground, life, name)):
+                print(f"without {name}: life {struck} broke: {promise}", flush=True)
+                break
+        else:
+            print(f"without {name}: none broke", flush=True)
+            idle.append(name)
+    return bool(idle)
 
 
 def run_one(ground: Ground, strike: Strike) -> int:
@@ -363,6 +324,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--controls", action="store_true", help="take each mechanism away: the proof has to fail")
     parser.add_argument("--call", choices=ERRORS)
     parser.add_argument("--nth", type=int, default=1)
     parser.add_argument("--error", default="stall", help="such as EIO; left out, the call stalls")
@@ -376,6 +338,8 @@ def main() -> int:
     if chosen.call:
         strike = Strike(chosen.call, chosen.nth, getattr(errno, chosen.error, 0))
         return on_ground(lambda ground: run_one(ground, strike))
+    if chosen.controls:
+        return on_ground(lambda ground: run_controls(ground, chosen.jobs))
     return on_ground(lambda ground: run(ground, chosen.every, chosen.jobs))
 
 

@@ -5,7 +5,8 @@
     folder    names (create, rename, link, unlink) last in the order in which they were made, up to any point that is
               not before the last sync of the folder they are in
 
-A sync covers what was done before it began, and nothing when it failed. That a file is synced says nothing of
+A sync covers what was done before it began. One that fails covers nothing, and what it should have covered is never
+written by a later one: Linux has marked those pages clean. That a file is synced says nothing of
 its name, which is less than ext4, XFS, Btrfs and F2FS give.
 """
 
@@ -24,12 +25,18 @@ IGNORED = ("-shm", ".lock", "/lock")
 """Endings of files that hold nothing over a restart: SQLite makes the -shm file anew, and a lock is empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Write:
-    """One write, or (`data` is None) a truncation to `at`."""
+    """One write, or (`data` is None) a truncation to `at`; two that write the same are two."""
 
     at: int
     data: bytes | None
+
+    def overlaps(self, other: Write) -> bool:
+        """Whether both write to the same place."""
+        if self.data is None or other.data is None:
+            return True
+        return self.at < other.at + len(other.data) and other.at < self.at + len(self.data)
 
     def sectors(self) -> Iterator[tuple[int, bytes]]:
         """The parts that the disk takes one at a time, each with its place."""
@@ -47,15 +54,26 @@ class File:
 
     synced: bytearray = field(default_factory=bytearray)
     pending: list[Write] = field(default_factory=list)
+    doomed: set[Write] = field(default_factory=set)
+    """The pending writes that no sync will cover any more."""
     syncs: dict[int, int] = field(default_factory=dict)
     """Of syncs under way: how many of the pending writes each will cover."""
 
     def sync_done(self, number: int) -> None:
         covered = self.syncs.pop(number)
+        left: list[Write] = []
         for write in self.pending[:covered]:
-            put(self.synced, write)
-        del self.pending[:covered]
-        self.syncs = {other: max(0, count - covered) for other, count in self.syncs.items()}
+            if write in self.doomed:
+                left.append(write)
+            else:
+                put(self.synced, write)
+                left = [other for other in left if not other.overlaps(write)]
+        self.pending[:covered] = left
+        done = covered - len(left)
+        self.syncs = {other: max(0, count - done) for other, count in self.syncs.items()}
+
+    def sync_failed(self, number: int) -> None:
+        self.doomed.update(self.pending[:self.syncs.pop(number)])
 
 
 Node = File | str | None
@@ -128,6 +146,8 @@ class Disk:
             file.syncs[number] = len(file.pending)
         elif kind == "E":
             file.sync_done(number)
+        elif kind == "X":
+            file.sync_failed(number)
         else:
             file.pending.append(Write(number, None if kind == "T" else data))
         return kind != "S"

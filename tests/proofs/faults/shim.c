@@ -30,7 +30,7 @@ static const char *const call_names[CALLS] = {"open", "write", "pwrite", "fsync"
 
 struct header { char op; uint8_t pad[3]; uint32_t size; uint64_t inode, number; } __attribute__((packed));
 
-static char watched[DESCRIPTORS];
+static char watched[DESCRIPTORS], untold_error[DESCRIPTORS];
 static int log_fd = -1;
 static char root[PATH_MAX];
 static size_t root_size;
@@ -179,14 +179,31 @@ int ftruncate64(int fd, off_t size) {
 }
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
+/* Linux tells each descriptor that was open of a write-back error, once (errseq_t): so does a strike. */
+static void tell_others(int fd) {
+    uint64_t inode = inode_of(fd);
+    for (int other = 0; other < DESCRIPTORS; other++)
+        if (other != fd && watched[other] && inode_of(other) == inode) untold_error[other] = 1;
+}
+
+static int sync_fails(int fd, int call) {
+    if (untold_error[fd]) {
+        untold_error[fd] = 0;
+        errno = EIO;
+        return 1;
+    }
+    if (!strikes(call)) return 0;
+    tell_others(fd);
+    return 1;
+}
+
 static int synced(int fd, int call, int (*real)(int)) {
     static uint64_t last_number;
     if (!is_watched(fd)) return real(fd);
     uint64_t number = __atomic_add_fetch(&last_number, 1, __ATOMIC_SEQ_CST);
     note('S', inode_of(fd), number, "", 0);
-    if (strikes(call)) return -1;
-    int failed = real(fd);
-    if (!failed) note('E', inode_of(fd), number, "", 0);
+    int failed = sync_fails(fd, call) ? -1 : real(fd);
+    note(failed ? 'X' : 'E', inode_of(fd), number, "", 0);
     return failed;
 }
 int fsync(int fd) {
@@ -200,7 +217,7 @@ int fdatasync(int fd) {
 
 int close(int fd) {
     REAL(int, "close", int);
-    if (fd >= 0 && fd < DESCRIPTORS) watched[fd] = 0;
+    if (fd >= 0 && fd < DESCRIPTORS) watched[fd] = untold_error[fd] = 0;
     return real(fd);
 }
 

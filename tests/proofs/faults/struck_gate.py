@@ -11,9 +11,10 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +27,12 @@ from gate.demo.site import ENTRY_PIN, EXIT_PIN
 from gate.documents import DocumentWatcher
 from gate.drivers.base import Reader
 from gate.drivers.fake import FakeReader
+from gate.effector import Effector
 from gate.errors import GateError
-from gate.ledger import flusher
-from gate.model import Direction, Flushed, Tick
+from gate.ledger import Ledger, database, flusher
+from gate.model import Direction, Flushed, Now, Record, Tick
+from gate.portal import Written
+from gate.portal.actions import Actions
 from gate.uplink import Uplink
 
 from .shim import Shim
@@ -37,6 +41,7 @@ CHECKPOINT_BYTES = 6 * 1024
 """So small that the WAL is begun anew several times in the few seconds of a life."""
 WAY_OUT_MAX_S = 10.0
 ENTRY_MAX_S = 3.0
+PATIENCE_S = 30.0
 POLL_S = 0.001
 DOOMED = 3
 BUG = 70
@@ -64,7 +69,7 @@ class Strike:
 class Tale(msgspec.Struct, frozen=True):
     """One line of what happened; `at_mono` in monotonic seconds."""
 
-    what: Literal["epoch", "flushed", "alert", "visit", "struck", "ended", "counts"]
+    what: Literal["epoch", "flushed", "alert", "visit", "struck", "left", "ended", "counts"]
     at_mono: float
     name: str = ""
     number: int = 0
@@ -151,6 +156,9 @@ class StruckGate(gate.app.Daemon):
         for reader, code in self.visits:
             self._visit(reader, code)
             self._react()
+        while self.struck[0] and not self.struck[1]:
+            time.sleep(POLL_S)
+        self.tell("left")
         self.controller.stopping = True
         self.inbox.put(Tick())
 
@@ -210,9 +218,57 @@ class ToldUplink(Uplink):
             self.gate.tell("alert", f"{id}: {detail}")
 
 
-def live(settings: config.Config, codes: dict[str, str], strike: Strike, folder: Path) -> int:
-    """Be the gate until the people have gone; the exit code."""
+def without_believing_syncs() -> None:
+    def deaf(descriptor: int) -> None:
+        with suppress(OSError):
+            os.fdatasync(descriptor)
+
+    gate.app.Ledger = partial(Ledger, fdatasync=deaf)  # type: ignore[misc, assignment]
+
+
+def without_renewing_the_wal() -> None:
+    database._renew_wal = lambda path: None
+
+
+def without_waiting_for_the_record() -> None:
+    def write(self: Effector, rows: Sequence[Record], now: Now) -> list[Any]:
+        self.append(rows, now)
+        return [Written(self.ledger.written_seq)]  # type: ignore[attr-defined]
+
+    Effector.write = write  # type: ignore[method-assign]
+
+
+def without_haste_for_ways_out() -> None:
+    append = Effector.append
+
+    def append_and_wait(self: Effector, rows: Sequence[Record], now: Now, *, way_out: bool = False) -> Any:
+        ticket = append(self, rows, now, way_out=way_out)
+        if ticket is not None and way_out:
+            ticket.wait(PATIENCE_S)
+        return ticket
+
+    Effector.append = append_and_wait  # type: ignore[method-assign]
+
+
+def without_the_alarm_for_late_flushes() -> None:
+    Actions.watch_flush = lambda self: None  # type: ignore[method-assign]
+
+
+MECHANISMS: dict[str, tuple[Callable[[], None], Strike, str]] = {
+    "believing syncs": (without_believing_syncs, Strike("fdatasync", 0, errno.EIO), "after a power cut"),
+    "renewing the WAL at a start": (without_renewing_the_wal, Strike("fdatasync", 0, errno.EIO), "after a power cut"),
+    "waiting for the record": (without_waiting_for_the_record, Strike("pwrite", 0, errno.EIO), "a false release"),
+    "haste for ways out": (without_haste_for_ways_out, Strike("pwrite"), "waited for the disk"),
+    "the alarm for late flushes": (without_the_alarm_for_late_flushes, Strike("fdatasync"), "flushed late"),
+}
+"""What makes the proof hold: how it is taken away, which calls (of any number) then break it, and what breaks."""
+
+
+def live(settings: config.Config, codes: dict[str, str], strike: Strike, folder: Path, without: str = "") -> int:
+    """Be the gate until the people have gone; the exit code. `without` names a mechanism to be taken away."""
     shim = Shim()
+    if without:
+        MECHANISMS[without][0]()
     flusher.CHECKPOINT_WAL_BYTES = CHECKPOINT_BYTES
     gate.app.NoFeed, gate.app.Uplink = ToldFeed, ToldUplink  # type: ignore[misc]
     shim.watch(settings.state_dir, folder / "record")
@@ -225,6 +281,7 @@ def live(settings: config.Config, codes: dict[str, str], strike: Strike, folder:
             daemon.codes = codes
             ToldFeed.gate = ToldUplink.gate = daemon
             daemon.run()
+        daemon.heed_last_words()
     except GateError as error:
         code, said = DOOMED, str(error)
     except BaseException:
