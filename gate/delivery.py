@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from gate.wire import Ack
 
+WINDOW_EVENTS = 4096
+"""So far may the sending run ahead: a broker drops what its queue for the recorder cannot hold."""
 PATIENCE_S = 10.0
 PATIENCE_MAX_S = 300.0
 REWIND_MIN_S = 1.0
@@ -31,7 +33,7 @@ class Delivery:
 
     def may_send(self, mono: float) -> bool:
         """Whether nothing speaks against sending what comes after `sent_seq`."""
-        return mono >= self._held_until_mono
+        return mono >= self._held_until_mono and self.sent_seq - self.acked_seq < WINDOW_EVENTS
 
     def published(self, mid: int, first_seq: int, last_seq: int, mono: float) -> None:
         """A batch is on its way under the broker's message id `mid`."""

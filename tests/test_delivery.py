@@ -8,7 +8,7 @@ from support_outbox import MemoryOutbox
 
 from gate import wire
 from gate.central.feed import Feed, Stored, read_batch
-from gate.delivery import PATIENCE_MAX_S, PATIENCE_S, Delivery
+from gate.delivery import PATIENCE_MAX_S, PATIENCE_S, WINDOW_EVENTS, Delivery
 
 BATCH = 4
 
@@ -228,3 +228,11 @@ def test_a_recorder_that_repeats_itself_is_sent_one_copy_only() -> None:
     assert delivery.sent_seq == 4, "that was said before the copy came"
     delivery.acknowledged(ack(1, 0, greeting=True), 1, 2.0)
     assert delivery.sent_seq == 0
+
+
+def test_sending_waits_for_the_recorder_once_it_is_a_window_ahead() -> None:
+    delivery = Delivery(acked_seq=0)
+    delivery.published(1, 1, WINDOW_EVENTS, 0.0)
+    assert not delivery.may_send(0.0)
+    delivery.delivered(64, 1.0)
+    assert delivery.may_send(1.0)
