@@ -13,7 +13,7 @@ from gate.clock import SHIFT_START
 from gate.decoder import gp1
 from gate.model import Claims, Decision, Direction, Mode, Now, Proof, Reason, RosterEntry, Scan, Step
 from gate.policy.attempts import Attempts, Tally
-from gate.trust import Key, Keyring, key_id
+from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
 
 ENTRY, EXIT = Direction.ENTRY, Direction.EXIT
@@ -54,6 +54,11 @@ def test_a_grant_says_who_how_proved_and_every_step() -> None:
 def test_a_grant_on_a_signature_alone_names_the_passs_own_subject() -> None:
     assert ask(gp1.issue_pass(STRANGER, SIGNER), CHECKPOINT) == Decision(
         True, Reason.GRANTED, ENTRY, "in", "gp1", Proof.SIGNED, "khach", steps=PASSED)
+
+
+def test_a_withdrawn_holder_is_refused_also_where_nobody_has_to_be_listed() -> None:
+    documents = replace(CHECKPOINT.documents, revocations=Revocations(holders=frozenset({"khach"})))
+    assert ask(gp1.issue_pass(STRANGER, SIGNER), replace(CHECKPOINT, documents=documents)).reason is Reason.REVOKED
 
 
 def test_who_is_unknown_leaves_unnamed_and_only_claimed() -> None:
