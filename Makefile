@@ -124,6 +124,8 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 	.venv/bin/python -m tests.proofs.reference_admission --cases 1000000
 	.venv/bin/python -m tests.proofs.clock_jumps --jumps 10000
 	.venv/bin/python -m tests.proofs.soak --days 30
+	.venv/bin/python -m tests.proofs.crash_states --states 200000
+	.venv/bin/python -m tests.proofs.nth_failure
 	.venv/bin/python -m tests.proofs.kills --kills 2000
 	.venv/bin/python -m tests.proofs.backlog --events 1000000
 

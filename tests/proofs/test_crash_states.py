@@ -11,14 +11,15 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=missing()),
     pytest.mark.timeout(300),
 ]
-STATES = {"ledger": 3000, "documents": 800}
+STATES = {"ledger": 6000, "documents": 3000}
+"""At most; those that come twice are recovered once."""
 
 
 @pytest.mark.parametrize("subject", STATES)
 def test_whatever_a_power_cut_leaves_is_whole_and_holds_what_was_flushed(subject: str) -> None:
     result = recover_all(subject, seed=1, states_max=STATES[subject])
     assert not result.broken, result.examples
-    assert result.states > STATES[subject] / 4
+    assert result.states > STATES[subject] / 6
     assert result.covered["syncs"] > 10
 
 
