@@ -110,7 +110,8 @@ sabotage: system-tests venv  ## take each mechanism out of a copy, and see its p
 
 .PHONY: coverage
 coverage: venv  ## that the tests take every branch of the part that decides
-	@.venv/bin/coverage run --branch --include="$$(.venv/bin/python -m tests.proofs.pure_files)" -m pytest $(PURE_TESTS)
+	@.venv/bin/coverage run --branch --include="$$(.venv/bin/python -m tests.proofs.pure_files)" -m pytest $(PURE_TESTS) \
+		tests/test_yaml_config.py
 	.venv/bin/coverage report --show-missing --skip-covered --fail-under=100
 
 .PHONY: proofs
