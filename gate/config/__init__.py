@@ -123,7 +123,8 @@ class Clock(Section, frozen=True, kw_only=True):
     """When wall time can be believed."""
 
     trust: Literal["synchronised", "always"] = "synchronised"
-    """`always` is for a clock that is right without a network, such as a battery-backed one that somebody sets."""
+    """`always` is for a clock that is right without a network, such as a battery-backed one that somebody sets; after a
+    jump of more than a minute it is believed again from the next start."""
 
 
 class Mqtt(Section, frozen=True, kw_only=True):
