@@ -30,6 +30,8 @@ from random import Random
 from typing import Any
 
 from gate.errors import DocumentError, StoreError
+from gate.ledger import FILE_NAME
+from gate.ledger.exit_journal import journal_path
 
 from .faults.power_cut import Disk, State, empty
 from .faults.recorded import BrokenError
@@ -90,6 +92,8 @@ def recover_all(subject: str, seed: int, sabotaged: bool = False, states_max: in
                 if len(examples) < 5:
                     examples.append(f"after operation {position}: {error}")
             empty(place)
+        for state_dir in (folder / "state", place):
+            journal_path(state_dir / FILE_NAME).unlink(missing_ok=True)
         return Result(subject, seed, len(seen), covered(record), broken, tuple(examples))
 
 

@@ -43,11 +43,10 @@ from gate.config.reading import load
 from gate.demo.parts import free_port, wait_for
 from gate.demo.site import make_site
 from gate.ledger import FILE_NAME, LedgerReader, Row
-from gate.ledger.exit_journal import journal_path
 from gate.model import EventKind
 from tests.support_gate import Pulse, assert_every_pulse_has_its_record
 
-from .faults.lives import Ground, Life, fork, lives, read
+from .faults.lives import Ground, Life, fork, lives, read, tidy
 from .faults.power_cut import Disk, empty
 from .faults.recorded import BrokenError
 from .faults.recorded_ledger import GATE, SITE, LedgerRun, ledger_in
@@ -280,13 +279,6 @@ def run_one(ground: Ground, strike: Strike) -> int:
     print(*life.tales, (life.folder / "log").read_text(), sep="\n")
     check(ground, life)
     return 0
-
-
-def tidy(life: Life) -> None:
-    """Give back the memory that a life took."""
-    for state in (life.folder / "state", life.folder / "again" / "state"):
-        journal_path(state / FILE_NAME).unlink(missing_ok=True)
-    shutil.rmtree(life.folder)
 
 
 def on_ground(work: Callable[[Ground], int]) -> int:

@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from gate import config
 from gate.demo.site import DemoSite
+from gate.ledger import FILE_NAME
+from gate.ledger.exit_journal import journal_path
 
 from .struck_gate import BUG, Strike, Tale, live
 
@@ -118,6 +120,14 @@ def lives(ground: Ground, strikes: Iterable[Strike], jobs: int, without: str = "
                     os.kill(child, signal.SIGKILL)
             time.sleep(POLL_S)
     finally:
-        for child in living:
+        for child, (strike, folder, _) in living.items():
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+            tidy(Life(strike, folder))
+
+
+def tidy(life: Life) -> None:
+    """Give back the memory that a life took."""
+    for state in (life.folder / "state", life.folder / "again" / "state"):
+        journal_path(state / FILE_NAME).unlink(missing_ok=True)
+    shutil.rmtree(life.folder)
