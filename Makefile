@@ -14,7 +14,7 @@ PIP_INSTALL := install -qq --disable-pip-version-check --no-input
 # A Python that brings no ensurepip is Debian's own, without its package for virtual environments.
 VENV_PACKAGE = $(shell $(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv)
 DEMO_PACKAGES = $(VENV_PACKAGE) libzbar0 mosquitto fonts-dejavu-core
-TEST_PACKAGES := chromium poppler-utils
+TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix .py, \
