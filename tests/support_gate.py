@@ -343,6 +343,7 @@ def assert_kept_once_and_in_order(gate: Gate, centre: Centre) -> None:
     rows = gate.rows()
     epoch = wire.read_event(rows[0].body).epoch
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1)), "the ledger misses an event"
+    wait_for("these events at the recorder", lambda: centre.count() >= len(rows), PATIENCE_S)
     kept, sent = centre.kept(), [(row.seq, epoch, bytes(row.hash)) for row in rows]
     # The gate may have gone on since: what came after these rows is another assertion's business.
     differing = next((pair for pair in zip_longest(kept[:len(sent)], sent) if pair[0] != pair[1]), None)

@@ -52,8 +52,15 @@ class Result:
 
 
 def run(seed: int, steps: int = STEPS_A_RUN, without: Sequence[str] = ()) -> Result:
-    """One run of one seed, in memory."""
-    logging.disable()  # what operators would read of a simulated outage
+    """One run of one seed, in memory; without what operators would read of a simulated outage."""
+    logging.disable()
+    try:
+        return _run(seed, steps, without)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _run(seed: int, steps: int, without: Sequence[str]) -> Result:
     memory = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="gate-proof-", dir=memory) as folder:
         life = Life(seed, Path(folder), without)
