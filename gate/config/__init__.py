@@ -70,8 +70,6 @@ class Portal(Section, frozen=True, kw_only=True):
     """How long the door may stand open before it beeps."""
     held_open_s: Seconds = 20.0
     """How long it may stand open before the alarm."""
-    repeat_s: Seconds = 3.0
-    """The same code within this time is one scan."""
 
 
 class Admission(Section, frozen=True, kw_only=True):

@@ -292,7 +292,7 @@ def on_ground(work: Callable[[Ground], int]) -> int:
             settings, site=replace(settings.site, id=SITE), gate=replace(settings.gate, id=GATE),
             readers=(config.ReaderConfig(name="in", direction="entry", driver="serial"),
                      config.ReaderConfig(name="out", direction="exit", driver="serial")),
-            portal=replace(settings.portal, pulse_s=0.02, passage_s=0.05, pending_s=2.0, repeat_s=0.01),
+            portal=replace(settings.portal, pulse_s=0.02, passage_s=0.05, pending_s=2.0),
             ledger=replace(settings.ledger, flush_max_ms=FLUSH_MAX_MS))
         broker = subprocess.Popen(["mosquitto", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
