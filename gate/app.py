@@ -7,7 +7,8 @@ Outputs are safe before anything slow is touched; readers start last, when a sca
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from gate.documents import DocumentWatcher, load_documents
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
 from gate.effector import Effector
-from gate.errors import DocumentError, StoreError
+from gate.errors import DocumentError, PartError
 from gate.inbox import Inbox
 from gate.lane_settings import clock_of, lane_of, view_of
 from gate.ledger import FILE_NAME, Ledger
@@ -62,6 +63,21 @@ def run(settings: config.Config) -> None:
     daemon.heed_last_words()
 
 
+@contextmanager
+def heed_threads(say: Callable[[Fault], None]) -> Iterator[None]:
+    """Say it when an exception ends a thread, and end the gate: one whose relay nobody locks again is no gate."""
+    def doom(ended: threading.ExceptHookArgs) -> None:
+        name = "a thread" if ended.thread is None else ended.thread.name
+        say(Fault(name, f"it has ended: {ended.exc_value!r}", fatal=True))
+        before(ended)
+
+    before, threading.excepthook = threading.excepthook, doom
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 def stored_mode(value: bytes | None) -> Mode:
     """The mode in force when the gate stopped; one that this release does not know is taken for lockdown."""
     try:
@@ -84,6 +100,7 @@ class Daemon:
 
     def run(self) -> None:
         """Start everything in order, then turn the loop until told to stop."""
+        self.stack.enter_context(heed_threads(self.inbox.put))
         barrier, indicators = self.start_outputs()
         ledger = self.start_ledger()
         clock = clock_of(self.settings.clock, read_floor(ledger.recall(CLOCK_FLOOR)))
@@ -121,11 +138,11 @@ class Daemon:
         """Look at what was said after the loop had ended.
 
         Raises:
-            StoreError: the ledger could not keep its promise while it stopped.
+            PartError: the ledger could not keep its promise while it stopped.
         """
         while (said := self.inbox.take(0)) is not None:
             if isinstance(said, Fault) and said.fatal:
-                raise StoreError(f"{said.source}: {said.detail}")
+                raise PartError(f"{said.source}: {said.detail}")
 
     # --- the parts, in the order in which they start ---
 

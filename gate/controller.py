@@ -17,7 +17,7 @@ from gate import model, portal
 from gate.admission import admit
 from gate.clock import Clock
 from gate.effector import Effector, brief
-from gate.errors import StoreError
+from gate.errors import PartError
 from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
 from gate.view import View
@@ -37,7 +37,7 @@ class Controller:
         self.clock, self.view, self.lane, self.hands = clock, view, lane, hands
         self.each_turn = tuple(each_turn)
         self.stopping = False
-        self.doom: StoreError | None = None
+        self.doom: PartError | None = None
 
     def begin(self, now: Now) -> None:
         """Bring lane and outputs to rest, in the mode that the portal was made with."""
@@ -48,7 +48,7 @@ class Controller:
         """Turn until somebody sets `stopping`.
 
         Raises:
-            StoreError: the ledger can keep no promise any more; during an emergency, once that is over.
+            PartError: the gate cannot do its work any more; during an emergency, once that is over.
         """
         while not self.stopping:
             due, now = self.lane.deadline, self.clock.now()
@@ -96,7 +96,7 @@ class Controller:
             case model.Fault(source=source, detail=detail, fatal=fatal):
                 self.hands.fault(source, detail)
                 if fatal:
-                    self.doom = StoreError(f"{source}: {detail}")
+                    self.doom = PartError(f"{source}: {detail}")
         return model.Tick()
 
     def note(self, now: Now, kind: EventKind, data: dict[str, object], alert: str, detail: str | None) -> None:

@@ -8,6 +8,7 @@
       DocumentError    the publisher: a document that cannot be trusted (the last good set stays)
       DeviceError      the hardware: a reader or an output that failed (retried by its driver)
       StoreError       the disk: the ledger cannot keep its promise (fatal, systemd restarts)
+      PartError        a part of the running daemon has ended: a dead disk, no memory, our own bug (fatal likewise)
 
 A caller can therefore tell malformed from forged from our own bug without reading a message.
 """
@@ -69,3 +70,7 @@ class DeviceError(GateError, OSError):
 
 class StoreError(GateError, OSError):
     """The ledger can no longer keep a promise; the process must end and be restarted."""
+
+
+class PartError(GateError, RuntimeError):
+    """A part that the running gate cannot do without has ended; the process must end and be restarted."""

@@ -14,7 +14,7 @@ from gate.clock import ManualClock
 from gate.controller import Controller
 from gate.drivers.fake import FakeBarrier, FakeIndicator
 from gate.effector import Effector
-from gate.errors import DeviceError, StoreError, UsageError
+from gate.errors import DeviceError, PartError, UsageError
 from gate.model import (
     ALERTS,
     Contact,
@@ -256,12 +256,12 @@ def test_a_dead_ledger_ends_the_process_but_not_while_the_emergency_lasts() -> N
     rig.turn(Fault("ledger", "fsync failed", fatal=True))
     assert rig.feed.alerts["fault-ledger"] == "fsync failed"
     assert rig.barrier.released()
-    with pytest.raises(StoreError, match="fsync failed"):
+    with pytest.raises(PartError, match="fsync failed"):
         rig.turn(Contact("emergency", False))
 
 
 def test_a_dead_ledger_ends_the_process_at_once_otherwise() -> None:
-    with pytest.raises(StoreError, match="fsync failed"):
+    with pytest.raises(PartError, match="fsync failed"):
         Rig().turn(Fault("ledger", "fsync failed", fatal=True))
 
 

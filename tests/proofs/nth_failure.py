@@ -6,13 +6,16 @@
     python -m tests.proofs.nth_failure --call fdatasync --nth 3 --error EIO      one, with all that was told
 
 A life without faults is counted first: open, write, pwrite, fsync, fdatasync in the gate's `state_dir` (SQLite's own
-ones included), send to the broker, set a pin. Then each is struck in a life of its own, in a forked process
+ones included), send to the broker, set a pin, allocate a buffer (in any library; more than 512 bytes, or an arena of
+Python's smaller blocks). Then each is struck in a life of its own, in a forked process
 (`faults.struck_gate`), and the ledger is recovered as the next start would. What must hold:
 
     no false release   each rise of a relay has its own earlier record in the recovered ledger
     nothing lost       what was said to be flushed is in the recovered ledger, and in the states that a power cut at
                        the end may have left (`faults.power_cut`; a sync that failed covers nothing)
-    a way out          each is served, unless its own pin failed or the process ended; while a call of the disk stalls,
+    a safe end         an end by an exception leaves every output off (one by a signal: `tests.proofs.kills`)
+    a way out          each is served, unless its own pin failed or the process ended (who is answered INTERNAL_ERROR
+                       for want of memory shows the code once more); while a call of the disk stalls,
                        one is served before it goes on; after an end the next start serves it
     an alarm           by an alert or by the exit code, unless everybody was served and every event would survive a
                        power cut at the end, and no grant's record was flushed later than `flush_max_ms`
@@ -24,6 +27,7 @@ import argparse
 import errno
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +46,7 @@ from gate import config, wire
 from gate.config.reading import load
 from gate.demo.parts import free_port, wait_for
 from gate.demo.site import make_site
+from gate.drivers.pin_trace import levels
 from gate.ledger import FILE_NAME, LedgerReader, Row
 from gate.model import EventKind
 from tests.support_gate import Pulse, assert_every_pulse_has_its_record
@@ -51,11 +56,14 @@ from .faults.power_cut import Disk, empty
 from .faults.recorded import BrokenError
 from .faults.recorded_ledger import GATE, SITE, LedgerRun, ledger_in
 from .faults.shim import Shim, compiled, missing, operations
-from .faults.struck_gate import BUG, DOOMED, MECHANISMS, Strike
+from .faults.struck_gate import BUG, DOOMED, MECHANISMS, ON_THE_NETWORK, Strike
 
 ERRORS = {"open": (errno.EIO, errno.EMFILE), "write": (errno.EIO, errno.ENOSPC), "pwrite": (errno.EIO, errno.ENOSPC),
-          "fsync": (errno.EIO,), "fdatasync": (errno.EIO,), "send": (errno.ECONNRESET,), "gpio": (errno.EIO,)}
-"""How each call fails; each stalls as well."""
+          "fsync": (errno.EIO,), "fdatasync": (errno.EIO,), "send": (errno.ECONNRESET,), "gpio": (errno.EIO,),
+          "allocate": (errno.ENOMEM,)}
+"""How each call fails; each stalls as well, but for an allocation, at which the whole process would stand still."""
+ENDINGS = {"allocate": (0, DOOMED, BUG, -signal.SIGABRT, -signal.SIGSEGV)}
+"""Where there is no memory the core's own exception may end it, and libraries that are not Python die at once."""
 DISK_CALLS = frozenset({"open", "write", "pwrite", "fsync", "fdatasync"})
 POWER_CUTS = 6
 NEXT_START = "next start"
@@ -77,8 +85,10 @@ def check(ground: Ground, life: Life, without: str = "") -> None:
     Raises:
         BrokenError: it did not.
     """
-    if life.code not in (0, DOOMED):
+    if life.code not in ENDINGS.get(life.strike.call, (0, DOOMED)):
         raise BrokenError(f"it ended with {life.code}: {[tale.name for tale in life.told('ended')]}")
+    if life.code >= 0 and life.strike.call != "gpio" and (left := left_on(life.folder / "pins.trace")):
+        raise BrokenError(f"it ended with {life.code} and left outputs on: {left}")
     rows = recover(life, without)
     events, hashes = [wire.read_event(row.body) for row in rows], {row.seq: bytes(row.hash) for row in rows}
     if life.flushed_seq > len(hashes):
@@ -130,6 +140,11 @@ def pulses(folder: Path) -> list[Pulse]:
     trace = folder / "pins.trace"
     lines = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
     return [Pulse(float(at), int(pin)) for at, pin, level in lines if level == "1"]
+
+
+def left_on(trace: Path) -> set[int]:
+    """The outputs that are on after all."""
+    return {pin for pin, high in levels(trace).items() if high} if trace.exists() else set()
 
 
 def cut_power(life: Life, epoch: str, hashes: dict[int, bytes]) -> None:
@@ -213,19 +228,19 @@ def strikes(counts: Counter[str], every: int) -> Iterator[Strike]:
     """Each `every`th call of each kind, failing in each of its ways, then stalling."""
     for call, errors in ERRORS.items():
         for nth in range(1, counts[call] + 1, every):
-            for error in (*errors, 0):
+            for error in (*errors, *(() if call == "allocate" else (0,))):
                 yield Strike(call, nth, error)
 
 
 def count_calls(ground: Ground) -> Counter[str]:
     """How many calls of each kind a life makes in which nothing fails, and everybody is served."""
-    quiet, talking = lives(ground, [Strike(), Strike("send")], 1)
-    for life in (quiet, talking):
+    quiet, *talking = lives(ground, [Strike(), *map(Strike, sorted(ON_THE_NETWORK))], 1)
+    for life in (quiet, *talking):
         check(ground, life)
         if any(not visit.number and "la-cccd" not in visit.name for visit in life.told("visit")):
             raise BrokenError(f"somebody was not served though nothing failed: {life.told('visit')}")
         tidy(life)
-    counts = Counter(quiet.counts, send=talking.counts["send"])
+    counts = Counter(quiet.counts, **{life.strike.call: life.counts[life.strike.call] for life in talking})
     print("calls in a clean life:", ", ".join(f"{counts[call]} {call}" for call in ERRORS), flush=True)
     return counts
 
@@ -247,7 +262,7 @@ def run(ground: Ground, every: int, jobs: int) -> int:
     struck, ends, broken = Counter[str](), Counter[str](), 0
     for life in lives(ground, strikes(count_calls(ground), every), jobs):
         struck[f"{life.strike.call} {'failed' if life.strike.error else 'stalled'}"] += 1
-        ends["ended with an exit code" if life.code else
+        ends["died at once" if life.code < 0 else "ended with an exit code" if life.code else
              "kept everything" if life.silent else "went on and alerted"] += 1
         if promise := broken_promise(ground, life):
             broken += 1

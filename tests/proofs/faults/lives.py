@@ -21,7 +21,7 @@ from gate.demo.site import DemoSite
 from gate.ledger import FILE_NAME
 from gate.ledger.exit_journal import journal_path
 
-from .struck_gate import BUG, Strike, Tale, live
+from .struck_gate import BUG, ON_THE_NETWORK, Strike, Tale, live
 
 LIFE_MAX_S = 60.0
 POLL_S = 0.005
@@ -89,7 +89,8 @@ def fork(ground: Ground, strike: Strike, folder: Path, without: str = "") -> int
         with (folder / "log").open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        code = live(ground.settings_in(folder, strike.call == "send"), ground.site.codes, strike, folder, without)
+        settings = ground.settings_in(folder, strike.call in ON_THE_NETWORK)
+        code = live(settings, ground.site.codes, strike, folder, without)
     finally:
         os._exit(code)
 

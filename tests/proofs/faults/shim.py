@@ -83,6 +83,10 @@ class Shim:
         """Count from now on; the `nth` of these calls fails with `error`, or takes a second when that is 0."""
         self._library.shim_arm(call.encode(), ctypes.c_long(nth), error)
 
+    def spare(self) -> None:
+        """Strike nothing that the calling thread does: it stands for people, not for the gate."""
+        self._library.shim_spare()
+
     def count(self, call: str) -> int:
         """How many of these calls there were since `arm`."""
         return int(self._library.shim_count(call.encode()))

@@ -30,7 +30,7 @@ from gate.drivers.fake import FakeReader
 from gate.effector import Effector
 from gate.errors import GateError
 from gate.ledger import Ledger, database, flusher
-from gate.model import Direction, Flushed, Now, Record, Tick
+from gate.model import Direction, Flushed, Now, Reason, Record, Tick
 from gate.portal import Written
 from gate.portal.actions import Actions
 from gate.uplink import Uplink
@@ -51,6 +51,12 @@ VISITS = (("in", "binh-cccd"), ("out", "chi-cccd"), ("in", "la-cccd"), ("in", "a
 IN_A_HURRY = (("out", "dung-cccd"), ("in", "binh-so"))
 """Who comes as soon as a call is struck; nobody else shows these codes."""
 PINS = {"in": ENTRY_PIN, "out": EXIT_PIN}
+
+
+ON_THE_NETWORK = frozenset({"send", "allocate"})
+"""A gate one of whose calls of these kinds is struck talks to a broker."""
+ALL_CALLS = ("open", "write", "pwrite", "fsync", "fdatasync", "send", "allocate")
+"""What the shim counts."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class StruckGate(gate.app.Daemon):
         self._pins = Pins(strike)
         self._fakes: dict[str, FakeReader] = {}
         self._reacted = False
+        self.blunders = 0
+        """Answers of INTERNAL_ERROR: who gets one shows the code again."""
         super().__init__(settings, stack)
         put = self.inbox.put
 
@@ -153,6 +161,7 @@ class StruckGate(gate.app.Daemon):
     # --- what people do ---
 
     def _people(self) -> None:
+        self._shim.spare()
         for reader, code in self.visits:
             self._visit(reader, code)
             self._react()
@@ -175,8 +184,12 @@ class StruckGate(gate.app.Daemon):
         until_mono = began_mono + (ENTRY_MAX_S if reader == "in" else WAY_OUT_MAX_S)
         if code == "la-cccd":
             until_mono = began_mono + 0.05
+        blunders = self.blunders
         self._fakes[reader].scan(self.codes[code].encode())
         while self._pins.rises.get(pin, 0) == rises and time.monotonic() < until_mono:
+            if self.blunders > blunders:
+                blunders = self.blunders
+                self._fakes[reader].scan(self.codes[code].encode())
             self._react()
             time.sleep(POLL_S)
         served = self._pins.rises.get(pin, 0) > rises
@@ -200,7 +213,7 @@ class ToldFeed:
     gate: StruckGate
 
     def live(self, kind: str, event: dict[str, Any]) -> None:
-        pass
+        self.gate.blunders += event.get("reason") == Reason.INTERNAL_ERROR.name
 
     def alert(self, id: str, detail: str | None) -> None:
         if detail is not None:
@@ -211,6 +224,10 @@ class ToldUplink(Uplink):
     """The uplink; alerts are told."""
 
     gate: StruckGate
+
+    def live(self, kind: str, event: dict[str, Any]) -> None:
+        self.gate.blunders += event.get("reason") == Reason.INTERNAL_ERROR.name
+        super().live(kind, event)
 
     def alert(self, id: str, detail: str | None) -> None:
         super().alert(id, detail)
@@ -293,7 +310,7 @@ def live(settings: config.Config, codes: dict[str, str], strike: Strike, folder:
     struck, released = daemon.struck
     if struck:
         daemon.tell("struck", str(strike), until_mono=released, at_mono=struck)
-    for call in ("open", "write", "pwrite", "fsync", "fdatasync", "send"):
+    for call in ALL_CALLS:
         daemon.tell("counts", call, shim.count(call))
     daemon.tell("counts", "gpio", daemon._pins.calls)
     daemon.tell("ended", said, code)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gate import model
 from gate.clock import SHIFT_START
-from gate.errors import StoreError
+from gate.errors import PartError, StoreError
 from gate.model import Mode
 
 from .promises import Violation
@@ -71,7 +71,7 @@ class Life:
             work()
         except Crash:
             self._recover(self.world.power_fails)
-        except StoreError as error:
+        except PartError as error:
             self.world.note(f"FATAL {error}")
             self.world.promises.covered["fatal faults"] += 1
             self._recover(power=False)
@@ -83,7 +83,7 @@ class Life:
                 self.world.end(power)
             except Crash:
                 power = self.world.power_fails
-            except StoreError:
+            except (PartError, StoreError):
                 power = False
                 self._set_disk("fast")
             else:
