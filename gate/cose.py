@@ -7,11 +7,13 @@ nobody signed: `verify1(parse_sign1(data), key)` gives the payload, `read_cwt(pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import cbor2
@@ -51,10 +53,15 @@ class Claim(IntEnum):
 
 
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
-_ALG, _CRIT, _KID = 1, 2, 4  # header labels, RFC 9052 3.1
+_ALG, _CRIT, _KID, _CWT_CLAIMS = 1, 2, 4, 15  # header labels, RFC 9052 3.1 and RFC 9597 2
 _LAST_SECOND = 253_402_300_799  # of the year 9999
-_TAGS = (b"\xd8\x3d\xd2", b"\xd2", b"")  # 61(18(...)), 18(...) and untagged are one message
-_PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=SHA256.digest_size)  # RFC 8230 2
+_TAGS = re.compile(rb"(?:(?:\xd8\x3d)?\xd2)?")  # 61(18(...)), 18(...) and untagged are one message
+_PARTS = [bytes, dict, bytes, bytes]
+_HEADERS_KEPT = 16
+"""Protected headers kept as read: an issuer prints one and the same on all that it signs."""
+_SHA256 = SHA256()
+_ECDSA = ec.ECDSA(_SHA256)
+_PSS = padding.PSS(mgf=padding.MGF1(_SHA256), salt_length=SHA256.digest_size)  # RFC 8230 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,12 @@ class Sign1:
     signature: bytes
 
 
-def sign1(payload: bytes, private_key: PrivateKey, kid: bytes) -> bytes:
-    """Sign `payload`: an untagged COSE_Sign1 with the algorithm and `kid` in its protected header."""
-    algorithm = algorithm_of(private_key)
-    protected = cbor2.dumps({_ALG: int(algorithm), _KID: kid})
+def sign1(
+    payload: bytes, private_key: PrivateKey, kid: bytes | None = None, claims: Mapping[int, Any] | None = None,
+) -> bytes:
+    """Sign `payload`: an untagged COSE_Sign1 with the algorithm, `kid` and CWT `claims` in its protected header."""
+    header = {_ALG: int(algorithm_of(private_key)), _KID: kid, _CWT_CLAIMS: claims}
+    protected = cbor2.dumps({label: value for label, value in header.items() if value is not None})
     signature = _sign(private_key, _to_be_signed(protected, payload))
     return cbor2.dumps([protected, {}, payload, signature])
 
@@ -85,13 +94,12 @@ def parse_sign1(data: bytes) -> Sign1:
     Raises:
         MalformedError: not a COSE_Sign1, over a limit, or it asks for what we do not do.
     """
-    tag = next(tag for tag in _TAGS if data.startswith(tag))
-    match read_cbor(data[len(tag):]):
-        case [bytes(protected), dict(unprotected), bytes(payload), bytes(signature)]:
-            pass
-        case _:
-            raise MalformedError("not a COSE_Sign1: four parts [bytes, map, bytes, bytes] are needed")
-    headers = unprotected | _read_protected(protected)
+    tags = _TAGS.match(data)
+    parts = read_cbor(data[tags.end():] if tags else data)
+    if type(parts) is not list or [type(part) for part in parts] != _PARTS:
+        raise MalformedError("not a COSE_Sign1: four parts [bytes, map, bytes, bytes] are needed")
+    protected, unprotected, payload, signature = parts
+    headers = {**unprotected, **_read_protected(protected)}
     if _CRIT in headers:
         raise MalformedError("COSE_Sign1 with critical headers, which this gate does not know")
     kid, algorithm = headers.get(_KID), headers.get(_ALG)
@@ -114,13 +122,21 @@ def verify1(message: Sign1, public_key: PublicKey) -> bytes:
     return message.payload
 
 
+def header_claims(message: Sign1) -> Mapping[int | str, Any]:
+    """The CWT claims in the protected header of a message that was verified (RFC 9597); empty where there are none.
+
+    Raises:
+        MalformedError: they are no map.
+    """
+    claims = _read_protected(message.protected).get(_CWT_CLAIMS, {})
+    if not isinstance(claims, dict):
+        raise MalformedError("COSE_Sign1 whose CWT claims are not a map")
+    return claims
+
+
 def algorithm_of(key: PublicKey | PrivateKey) -> Algorithm:
     """The one algorithm that a key serves (ES256 is also what P-384 keys of real issuers sign with)."""
-    if isinstance(key, Ed25519PublicKey | Ed25519PrivateKey):
-        return Algorithm.EDDSA
-    if isinstance(key, EllipticCurvePublicKey | EllipticCurvePrivateKey):
-        return Algorithm.ES256
-    return Algorithm.PS256
+    return _algorithm_of(type(key))
 
 
 def verify_signature(public_key: PublicKey, signature: bytes, message: bytes) -> None:
@@ -130,12 +146,7 @@ def verify_signature(public_key: PublicKey, signature: bytes, message: bytes) ->
         ForgedError: it does not match.
     """
     try:
-        if isinstance(public_key, Ed25519PublicKey):
-            public_key.verify(signature, message)
-        elif isinstance(public_key, EllipticCurvePublicKey):
-            public_key.verify(_der_from_raw(signature, public_key.key_size), message, ec.ECDSA(SHA256()))
-        else:
-            public_key.verify(signature, message, _PSS, SHA256())
+        _CHECKS[algorithm_of(public_key)](public_key, signature, message)
     except InvalidSignature as error:
         raise ForgedError("the signature does not match what is signed") from error
 
@@ -181,12 +192,22 @@ def moment_with_fractions(seconds: object) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _read_protected(protected: bytes) -> dict[Any, Any]:
+@cache  # of a few types: asking a key what it is costs several times as much
+def _algorithm_of(key_type: type) -> Algorithm:
+    if issubclass(key_type, Ed25519PublicKey | Ed25519PrivateKey):
+        return Algorithm.EDDSA
+    if issubclass(key_type, EllipticCurvePublicKey | EllipticCurvePrivateKey):
+        return Algorithm.ES256
+    return Algorithm.PS256
+
+
+@lru_cache(maxsize=_HEADERS_KEPT)
+def _read_protected(protected: bytes) -> Mapping[Any, Any]:
     """The protected header, which is a map inside a byte string, empty for no map at all (RFC 9052 3)."""
     header = read_cbor(protected) if protected else {}
     if not isinstance(header, dict):
         raise MalformedError("COSE_Sign1 whose protected header is not a map")
-    return header
+    return MappingProxyType(header)
 
 
 def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
@@ -198,10 +219,27 @@ def _sign(private_key: PrivateKey, message: bytes) -> bytes:
     if isinstance(private_key, Ed25519PrivateKey):
         return private_key.sign(message)
     if isinstance(private_key, EllipticCurvePrivateKey):
-        r, s = decode_dss_signature(private_key.sign(message, ec.ECDSA(SHA256())))
+        r, s = decode_dss_signature(private_key.sign(message, _ECDSA))
         width = _coordinate_bytes(private_key.key_size)
         return r.to_bytes(width) + s.to_bytes(width)
-    return private_key.sign(message, _PSS, SHA256())
+    return private_key.sign(message, _PSS, _SHA256)
+
+
+def _check_eddsa(key: Ed25519PublicKey, signature: bytes, message: bytes) -> None:
+    key.verify(signature, message)
+
+
+def _check_es256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
+    key.verify(_der_from_raw(signature, key.key_size), message, _ECDSA)
+
+
+def _check_ps256(key: RSAPublicKey, signature: bytes, message: bytes) -> None:
+    key.verify(signature, message, _PSS, _SHA256)
+
+
+_CHECKS: dict[Algorithm, Callable[[Any, bytes, bytes], None]] = {
+    Algorithm.EDDSA: _check_eddsa, Algorithm.ES256: _check_es256, Algorithm.PS256: _check_ps256,
+}
 
 
 def _der_from_raw(signature: bytes, key_size_bits: int) -> bytes:

@@ -25,6 +25,6 @@ def may_sign_for(country: str, issuer: str) -> bool:
 
     Real issuers write more than a country (CH BAG) or an authority's name (CNAM): only a plain other country disagrees.
     """
-    if not (_ALPHA_2.fullmatch(country) and _ALPHA_2.fullmatch(issuer)):
+    if issuer == country or not (_ALPHA_2.fullmatch(country) and _ALPHA_2.fullmatch(issuer)):
         return True
-    return issuer == country or issuer in _TERRITORIES.get(country, ())
+    return issuer in _TERRITORIES.get(country, ())

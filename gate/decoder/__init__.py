@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gate.decoder import citizen_id, gp1, hc1, health_card, number_code, nzcp, personal_qr, shc, vds_nc, wrong
+from gate.decoder import citizen_id, gp1, gp1_live, hc1, health_card, number_code, nzcp, personal_qr, shc, vds_nc, wrong
 from gate.errors import MalformedError, UnknownFormatError, WrongCodeError
 from gate.model import PAYLOAD_MAX_BYTES, Token
 
@@ -26,6 +26,7 @@ class Format(Protocol):
 
 FORMATS: tuple[Format, ...] = (
     gp1,
+    gp1_live,
     hc1,
     shc,
     nzcp,
@@ -40,7 +41,10 @@ FORMATS: tuple[Format, ...] = (
 
 def claimant(payload: bytes) -> Format | None:
     """The format that a payload is of by its look, or None."""
-    return next((known for known in FORMATS if known.claims(payload)), None)
+    for known in FORMATS:
+        if known.claims(payload):
+            return known
+    return None
 
 
 def read(payload: bytes) -> Token:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gate.errors import MalformedError
@@ -23,6 +24,7 @@ _TEXTS = {
 }
 """What each kind of entry must say, in text; a vaccination counts doses (dn of sd) as well."""
 _DOSES = ("dn", "sd")
+_VERSIONS_KEPT = 16
 _NAMES = ("fn", "gn", "fnt", "gnt")
 _COUNTRY = re.compile(r"[A-Z]{1,10}")
 _VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.[0-9]{1,3}")
@@ -57,9 +59,9 @@ def read_person(body: object) -> dict[str, Any]:
         raise MalformedError("a certificate without a name in plain letters (fnt, gnt)")
     family, given, family_icao, given_icao = [_optional_text(names.get(part), part) for part in _NAMES]
     return {
-        "name": " ".join(filter(None, (family or family_icao, given or given_icao))),
+        "name": f"{family or family_icao} {given or given_icao}".strip(),
         "family_name": family, "given_name": given,
-        "icao_name": "<<".join(filter(None, (family_icao, given_icao))),
+        "icao_name": f"{family_icao}<<{given_icao}" if family_icao and given_icao else family_icao or given_icao,
         "dob": _birth(body),
     }
 
@@ -76,16 +78,28 @@ def _birth(body: Mapping[Any, Any]) -> str:
 
 def _version(body: Mapping[Any, Any]) -> tuple[int, int]:
     """Major and minor version of the schema."""
-    version = _VERSION.fullmatch(_text(body, "ver").strip())
+    return _version_of(_text(body, "ver"))
+
+
+@lru_cache(maxsize=_VERSIONS_KEPT)
+def _version_of(text: str) -> tuple[int, int]:
+    version = _VERSION.fullmatch(text.strip())
     if version is None:
         raise MalformedError("a certificate whose schema version (ver) is not like 1.3.0")
     return int(version[1]), int(version[2])
 
 
 def _entry(kind: str, entry: object) -> dict[str, Any]:
-    fields = {name: _plain(value) for name, value in _map(entry, kind).items() if value is not None}
-    texts = {name: _text(fields, name) for name in _TEXTS[kind]}
-    if not _COUNTRY.search(texts["co"]):
+    """An entry's fields, texts without blanks around them; nulls are no fields."""
+    fields: dict[str, Any] = {}
+    for name, value in _map(entry, kind).items():
+        if isinstance(value, str):
+            fields[name] = value.strip()
+        elif value is not None:
+            fields[name] = _whole_number(value)
+    for name in _TEXTS[kind]:
+        _text(fields, name)
+    if not _COUNTRY.search(fields["co"]):
         raise MalformedError("an entry without a country (co)")
     for name in _DOSES if kind == "v" else ():
         if not isinstance(count := fields.get(name), int) or count < 1:
@@ -93,17 +107,12 @@ def _entry(kind: str, entry: object) -> dict[str, Any]:
     return fields
 
 
-def _plain(value: object) -> str | int:
-    """A field's text without blanks around it, or its number; anything deeper has no place in an entry."""
-    match value:
-        case str():
-            return value.strip()
-        case bool():
-            pass
-        case int():
-            return value
-        case float() if value.is_integer():
-            return int(value)
+def _whole_number(value: object) -> int:
+    """A field's number; anything deeper than text and numbers has no place in an entry."""
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
     raise MalformedError("an entry with a field that is neither text nor a whole number")
 
 
@@ -119,8 +128,8 @@ def _optional_text(value: object, name: str) -> str:
     return (value or "").strip()
 
 
-def _map(value: object, name: str) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
+def _map(value: object, name: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
         raise MalformedError(f"{name} is not a map")
     return value
 

@@ -52,7 +52,7 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
         issuer=_issuer(found.get(Claim.ISS)),
         subject="",
         key_id=key_id,
-        pass_id=withdrawal_id(next(entry["ci"] for entries in record.values() for entry in entries)),
+        pass_id=withdrawal_id(next(filter(None, record.values()))[0]["ci"]),
         valid_from_at=issued_at,
         valid_until_at=expires_at + datetime.resolution,
         printed_from_at=issued_at,

@@ -8,7 +8,8 @@ import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from itertools import product
+from typing import Literal, Protocol, get_args
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -20,6 +21,7 @@ TOKEN_HASH_BYTES = 16
 
 Purpose = Literal["pass", "recorder", "operator", "health"]
 """What a key may vouch for; a key for one purpose is nobody for another."""
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 def token_hash(key: bytes, identifier: str) -> bytes:
@@ -76,15 +78,14 @@ class Keyring:
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self.keys = tuple(keys)
-        self._by_kid: dict[bytes, tuple[Key, ...]] = {}
+        self._by_use: dict[tuple[bytes | None, Purpose], tuple[Key, ...]] = {}
         for key in self.keys:
-            for kid in {key.kid, thumbprint(key.public_key)}:
-                self._by_kid[kid] = (*self._by_kid.get(kid, ()), key)
+            for use in product({key.kid, thumbprint(key.public_key)}, (key.purpose,) if key.purpose else PURPOSES):
+                self._by_use[use] = (*self._by_use.get(use, ()), key)
 
     def find(self, kid: bytes | None, purpose: Purpose) -> tuple[Key, ...]:
         """Every key of that kid for that purpose; none for a message that names no key."""
-        keys = self._by_kid.get(kid, ()) if kid else ()
-        return tuple(key for key in keys if key.purpose in (purpose, None))
+        return self._by_use.get((kid, purpose), ())
 
     def authorities(self, purpose: Purpose) -> Iterator[Key]:
         """Every key that may vouch for the certificate of a signer for that purpose."""
