@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from support_health import EXPIRES_AT, ISSUED_AT, ISSUER, certificate
@@ -50,6 +50,13 @@ def test_certificate_is_issued_by_the_key_that_signed_it_only() -> None:
     assert is_issued_by(certificate(by=other), other.public_key())
     assert not is_issued_by(certificate(by=other), ISSUER.public_key())
     assert not is_issued_by(certificate(), ed448.Ed448PrivateKey.generate().public_key())  # type: ignore[arg-type]
+
+
+def test_certificate_signed_in_another_way_is_not_issued_by_this_key() -> None:
+    of_rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert is_issued_by(certificate(by=of_rsa), of_rsa.public_key())
+    assert not is_issued_by(certificate(), of_rsa.public_key())
+    assert not is_issued_by(certificate(by=of_rsa), ISSUER.public_key())
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30\x00", certificate()[:-1], certificate() + b"\0"])

@@ -153,6 +153,19 @@ def test_cbor_that_could_hurt_is_malformed(item: str) -> None:
         read_cbor(bytes.fromhex(item))
 
 
+@pytest.mark.parametrize(("item", "holds"), [("c0623231", "21"), ("c11a5f5e0ff0", 0x5F5E0FF0), ("c1f93e00", 1.5)])
+def test_tagged_date_or_time_is_read_where_it_may_stand(item: str, holds: object) -> None:
+    assert read_cbor(bytes.fromhex(item), tagged_times=True) == holds
+    with pytest.raises(MalformedError, match="tags"):
+        read_cbor(bytes.fromhex(item))
+
+
+@pytest.mark.parametrize("item", ["c001", "c16131", "c1f5", "c2413b"])
+def test_tag_that_holds_no_date_or_time_is_malformed(item: str) -> None:
+    with pytest.raises(MalformedError, match="tag"):
+        read_cbor(bytes.fromhex(item), tagged_times=True)
+
+
 def test_cbor_limits_hold() -> None:
     deepest = b"\x81" * DEPTH_MAX + b"\0"
     assert read_cbor(deepest)

@@ -144,6 +144,17 @@ def test_a_flush_in_time_leaves_the_grant_alone() -> None:
     assert effects == []
 
 
+def test_who_asks_to_leave_is_not_locked_in_by_the_late_flush_of_anothers_grant() -> None:
+    lane, _ = portal.on(Portal(), decision(), at(0))
+    lane, _ = portal.on(lane, Written(7), at(0))
+    lane, _ = portal.on(lane, Contact("rex", True), at(1.5))
+    lane, effects = portal.on(lane, Tick(), at(6.4))
+    assert lane.state is State.RELEASED
+    assert not kinds(effects, Secure)
+    lane, effects = portal.on(lane, Tick(), at(6.5))
+    assert kinds(effects, Secure)
+
+
 def passed_unflushed(after_s: float) -> Portal:
     """Somebody went in, was through at once, and their record is still not flushed `after_s` later."""
     lane, _ = portal.on(Portal(), decision(), at(0))

@@ -30,6 +30,13 @@ def test_pass_names_its_holder_and_states_no_facts() -> None:
     assert (found.claims.issuer, found.claims.pass_id) == ("did:web:example.org", bytes(range(16)).hex())
 
 
+def test_holder_may_have_one_name_only() -> None:
+    person = judge(nzcp(vc={
+        "version": "1.0.0", "type": ["VerifiableCredential", "PublicCovidPass"],
+        "credentialSubject": {"givenName": "Duy", "dob": "1983-10-10"}})).person
+    assert person == {"name": "Duy", "family_name": "", "given_name": "Duy", "dob": "1983-10-10"}
+
+
 @pytest.mark.parametrize(("at", "reason"), [
     (ISSUED_AT - timedelta(seconds=1), Reason.NOT_YET_ACTIVE), (ISSUED_AT, None), (EXPIRES_AT, Reason.EXPIRED),
 ])
@@ -53,6 +60,8 @@ def test_wrapping_out_of_form_is_malformed(text: bytes) -> None:
             "credentialSubject": {"givenName": "A", "dob": "1983-10-10"}}},
     {"vc": {"version": "1.0.0", "type": ["VerifiableCredential"],
             "credentialSubject": {"givenName": "A", "dob": "1983-10-10"}}},
+    {"vc": {"version": "1.0.0", "type": ["VerifiableCredential", "PublicCovidPass"],
+            "credentialSubject": {"givenName": "A", "familyName": 7, "dob": "1983-10-10"}}},
 ])
 def test_signed_pass_out_of_form_is_malformed(changes: dict[str, Any]) -> None:
     assert judge(nzcp(**changes)).reason is Reason.MALFORMED

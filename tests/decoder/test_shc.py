@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_health import (
@@ -28,6 +30,7 @@ from support_health import (
 from gate.decoder import read
 from gate.decoder.inflate import INFLATED_MAX_BYTES
 from gate.errors import CodeError, MalformedError, WrongCodeError
+from gate.jwk import thumbprint
 from gate.model import Claims, Proof, Reason
 from gate.strict_json import JSON_MAX_BYTES, read_json_object
 from gate.trust import Key, Keyring, verify
@@ -118,6 +121,18 @@ def test_digits_out_of_form_are_malformed(text: bytes) -> None:
 ])
 def test_header_that_asks_for_something_else_is_malformed(header: dict[str, Any]) -> None:
     assert judge(wrap_shc(jws(deflate(json.dumps(CONTENT).encode()), **header))).reason is Reason.MALFORMED
+
+
+def test_message_with_bits_left_over_is_malformed() -> None:
+    """Else one message could be written in several ways."""
+    head, payload, signature = jws(deflate(json.dumps(CONTENT).encode())).split(b".")
+    other = signature[:-1] + bytes([signature[-1] + 1])
+    assert judge(wrap_shc(head + b"." + payload + b"." + other)).reason is Reason.MALFORMED
+
+
+def test_card_of_a_key_that_makes_other_signatures_is_refused() -> None:
+    other = replace(KEY, kid=thumbprint(KEY.public_key), public_key=Ed25519PrivateKey.generate().public_key())
+    assert judge(CODE, other).reason is Reason.BAD_SIGNATURE
 
 
 def test_card_of_a_key_that_nobody_listed_is_of_an_unknown_key() -> None:

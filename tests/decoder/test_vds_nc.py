@@ -94,6 +94,11 @@ def test_signer_that_is_listed_itself_needs_no_authority() -> None:
     assert judge(seal(signer), listed(signer, kid=hashlib.sha256(signer).digest()[:8])).reason is None
 
 
+def test_signer_whose_key_makes_other_signatures_is_refused() -> None:
+    signer = certificate(AUTHORITIES["RSA"], CSCA)
+    assert judge(seal(signer), PINNED).reason is Reason.BAD_SIGNATURE
+
+
 @pytest.mark.parametrize("ends", ["signer", "authority"])
 def test_seal_is_good_no_longer_than_its_chain(ends: str) -> None:
     soon = IN_TIME + timedelta(days=1)
@@ -114,6 +119,7 @@ def test_only_the_canonical_form_is_sealed() -> None:
     CODE[:-1], CODE + b"x", CODE.replace(b'"ES256"', b'"ES512"'), CODE.replace(b'"cer": "', b'"cer": "!'),
     CODE.replace(b'"hdr": {', b'"hdr": {"t": "icao.test",'), seal(b"not a certificate"),
     b'{"hdr": "icao.vacc"}', b'{"data": {"hdr": {"t": "icao.vacc"}, "x": 1.5}, "sig": {}}',
+    *(CODE.replace(b'"v": 1', member) for member in (b'"v": 1.5', b'"v": 9007199254740992', '"ữ": 1'.encode())),
 ])
 def test_seal_out_of_form_is_malformed(code: bytes) -> None:
     found = judge(code, PINNED)
@@ -124,6 +130,8 @@ def test_seal_out_of_form_is_malformed(code: bytes) -> None:
     {"hdr": {"t": "icao.other", "is": "VNM"}, "msg": {}},
     SEALED | {"msg": SEALED["msg"] | {"ve": [{}]}}, SEALED | {"msg": SEALED["msg"] | {"pid": {}}},
     SEALED | {"msg": SEALED["msg"] | {"uvci": 1}}, SEALED | {"hdr": {"t": "icao.vacc"}},
+    SEALED | {"msg": SEALED["msg"] | {"ve": [SEALED["msg"]["ve"][0] | {"vd": [{"seq": 1}]}]}},
+    {"hdr": {"t": "icao.test", "is": "VNM"}, "msg": {"utci": "T1", "pid": {"n": "NGUYEN"}}},
 ])
 def test_sealed_content_out_of_form_is_malformed_and_still_said_to_be_signed(data: dict[str, Any]) -> None:
     found = judge(seal(certificate(by=CSCA), data), PINNED)
