@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix .py, \
-	admission cose delivery imports inspection portal presence scenarios texts trust view wire)))
+	admission admission_answers certificates cose delivery imports inspection portal presence scenarios texts trust view wire)))
 
 .PHONY: help
 help:  ## this list
@@ -72,6 +72,12 @@ crosscheck: .venv-crosscheck/installed  ## .venv-crosscheck: the implementation 
 	.venv-crosscheck/bin/pip $(PIP_INSTALL) --require-hashes --no-deps -r requirements/crosscheck.lock
 	touch $@
 
+# Beside .venv, not in it: what changes the code needs its tests and all that they import.
+.venv-mutation/installed: requirements/mutation.lock | venv
+	@rm -rf .venv-mutation
+	.venv/bin/pip $(PIP_INSTALL) --require-hashes --no-deps --target .venv-mutation -r requirements/mutation.lock
+	touch $@
+
 # --- see it ---
 
 .PHONY: demo
@@ -114,6 +120,10 @@ coverage: venv  ## that the tests take every branch of the part that decides
 		tests/test_yaml_config.py
 	.venv/bin/coverage report --show-missing --skip-covered --fail-under=100
 
+.PHONY: mutation
+mutation: venv .venv-mutation/installed  ## change what decides, one place at a time: do the tests notice? (an hour)
+	@PYTHONPATH=$(CURDIR)/.venv-mutation .venv/bin/python -m tests.proofs.mutation $(PART)
+
 .PHONY: proofs
 proofs: system venv  ## the short form of every proof (docs/proofs.md)
 	@.venv/bin/pytest tests/proofs --durations=5 --durations-min=5
@@ -154,7 +164,8 @@ lock: | python  ## requirements/*.lock from pyproject.toml
 	$(LOCK) pyproject.toml --extra camera -o requirements/gate.lock
 	$(LOCK) pyproject.toml --extra central -o requirements/central.lock
 	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
-	echo cwt | $(LOCK) - -o requirements/crosscheck.lock
+	printf '%s\n' base45 cwt pycose | $(LOCK) - -o requirements/crosscheck.lock
+	echo mutmut | $(LOCK) --constraint requirements/dev.lock - -o requirements/mutation.lock
 
 .PHONY: wheel
 wheel: venv  ## dist/gate-*.whl, to copy to a gate
@@ -165,6 +176,6 @@ wheel: venv  ## dist/gate-*.whl, to copy to a gate
 
 .PHONY: clean
 clean:  ## remove all that was made here, the environments included
-	@rm -rf .venv .venv-crosscheck .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
+	@rm -rf .venv .venv-crosscheck .venv-mutation .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
 	rm -f .lgd-nfy*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
