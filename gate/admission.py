@@ -2,7 +2,8 @@
 
     1 lockout   a reader at which codes were guessed answers nothing for a while
     2 parse     which format, and what it claims                           (decoder)
-    3 trust     whose signature, checked before the claims are read        (trust)
+    3 trust     whose signature, checked before the claims are read        (trust);
+                a pass that is bound to a phone is signed by that phone, just now
     4 roster    who that is to this site; on the way out it is asked no more than who
     5 proof     signed, listed or only claimed: enough for this gate?
     6 rules     lockdown, revocation, validity, area, hours ... in order   (policy)
@@ -69,9 +70,12 @@ def parse(case: Case) -> Case:
 
 
 def check_signature(case: Case) -> Case:
-    """3. Check the signature of a signed token; a token that carries none passes on unproved."""
+    """3. Check the signature of a signed token, a phone's too; a token that carries none passes on unproved."""
     assert case.token is not None
-    return replace(case, claims=trust.verify(case.token, case.view.documents.keyring))
+    claims = trust.verify(case.token, case.view.documents.keyring)
+    if claims is not None and (fault := case.view.live_codes.fault(claims, case.now)):
+        raise Denied(Reason.NOT_LIVE, f"live-code-{fault}")
+    return replace(case, claims=claims)
 
 
 def look_up(case: Case) -> Case:
@@ -116,7 +120,22 @@ NAMING: frozenset[StepFunction] = frozenset({check_signature, look_up})
 
 def admit(scan: Scan, view: View, now: Now, steps: tuple[StepFunction, ...] = STEPS) -> Decision:
     """Decide on one scan; never raises, and grants only when every step passed the case on."""
-    case = Case(scan, view, now)
+    return answer(scan, view, now, steps)[0]
+
+
+def answer(
+    scan: Scan, view: View, now: Now, steps: tuple[StepFunction, ...] = STEPS,
+) -> tuple[Decision, View]:
+    """Decide on one scan, and give the view with what the next decision has to know of this one."""
+    case, decision = _walk(Case(scan, view, now), steps)
+    attempts, live_codes = view.attempts.after(decision, now.mono), view.live_codes
+    if decision.granted and case.claims is not None:
+        live_codes = live_codes.after_grant(case.claims)
+    return decision, replace(view, attempts=attempts, live_codes=live_codes)
+
+
+def _walk(case: Case, steps: tuple[StepFunction, ...]) -> tuple[Case, Decision]:
+    """Take a case through the steps; give how far it came, and the decision."""
     trace: list[Step] = []
     for number, step in enumerate(steps, 1):
         try:
@@ -126,10 +145,10 @@ def admit(scan: Scan, view: View, now: Now, steps: tuple[StepFunction, ...] = ST
             refusal = _refusal(error)
             trace.append(Step(number, step.__name__, f"{refusal.reason.name}: {type(error).__name__}"))
             if not (case.leaving and step in NAMING):
-                return _refuse(case, refusal, trace, getattr(error, "hint", ""))
+                return case, _refuse(case, refusal, trace, getattr(error, "hint", ""))
     if not trace:
-        return _refuse(case, Denied(Reason.INTERNAL_ERROR, "no-steps"), trace)
-    return _decide(case, Reason.GRANTED, trace)
+        return case, _refuse(case, Denied(Reason.INTERNAL_ERROR, "no-steps"), trace)
+    return case, _decide(case, Reason.GRANTED, trace)
 
 
 def _refusal(error: Exception) -> Denied:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gate import model, portal
-from gate.admission import admit
+from gate.admission import admit, answer
 from gate.clock import Clock
 from gate.effector import Effector, brief
 from gate.errors import PartError
@@ -24,6 +24,8 @@ from gate.view import View
 
 IDLE_S = 1.0
 """The loop turns at least this often, so that the watchdog and the reports go on."""
+REHEARSE_EVERY_S = 0.05
+"""The least time between two rehearsals, however many pieces a code comes in."""
 LOCKED = frozenset({portal.State.CLOSED, portal.State.LOCKED_DOWN})
 
 
@@ -36,6 +38,8 @@ class Controller:
     ) -> None:
         self.clock, self.view, self.lane, self.hands = clock, view, lane, hands
         self.each_turn = tuple(each_turn)
+        self.last_granted: model.Scan | None = None
+        self.rehearsed_mono = float("-inf")
         self.stopping = False
         self.doom: PartError | None = None
 
@@ -71,9 +75,11 @@ class Controller:
         """Make a fact for the lane of it, after noting what it means to the core itself."""
         match stimulus:
             case model.Scan():
-                decision = admit(stimulus, self.view, now)
-                self.view = replace(self.view, attempts=self.view.attempts.after(decision, now.mono))
+                decision, self.view = answer(stimulus, self.view, now)
+                self.last_granted = stimulus if decision.granted else self.last_granted
                 return decision
+            case model.CodeBegun():
+                self.rehearse(now)
             case model.SetMode(mode=mode):
                 self.view = replace(self.view, mode=mode)
                 self.hands.ledger.remember("mode", mode.value.encode())
@@ -98,6 +104,15 @@ class Controller:
                 if fatal:
                     self.doom = PartError(f"{source}: {detail}")
         return model.Tick()
+
+    def rehearse(self, now: Now) -> None:
+        """Decide once more on whom was granted last, to no effect: the core is pure.
+
+        When nobody has come for a while no code and no data of it is in a cache, and deciding takes twice as long.
+        """
+        if self.last_granted is not None and now.mono - self.rehearsed_mono >= REHEARSE_EVERY_S:
+            self.rehearsed_mono = now.mono
+            portal.on(self.lane, admit(self.last_granted, self.view, now), now)
 
     def note(self, now: Now, kind: EventKind, data: dict[str, object], alert: str, detail: str | None) -> None:
         """Record what happened at the gate's edge, and raise or clear its alert."""

@@ -34,6 +34,12 @@ class Finding:
     hint: str = ""
 
 
+_LIVE_FAULTS = {
+    "unsigned": "a pass for one phone, without that phone's signature",
+    "early": "the phone's clock is ahead of this moment",
+    "old": "the phone signed it too long before this moment",
+}
+
 NO_SYMBOL = Finding(reason=Reason.NO_SYMBOL)
 
 
@@ -60,9 +66,11 @@ def inspect(payload: bytes, at: datetime, documents: DocumentSet = NO_DOCUMENTS)
         Direction.ENTRY, View(area="", zone=ZoneInfo("UTC"), documents=documents), Now(at, mono=0.0),
     )
     reason = revocation.rule(context) or validity.rule(context)
+    fault = context.view.live_codes.fault(claims, context.now) if claims else None
     return Finding(
-        known, proof, reason, claims, _person(claims) if claims else token.person,
-        (*token.warnings, *(claims.warnings if claims else ())),
+        known, proof, reason or (Reason.NOT_LIVE if fault else None), claims,
+        _person(claims) if claims else token.person, (*token.warnings, *(claims.warnings if claims else ())),
+        detail=_LIVE_FAULTS.get(fault or "", ""),
     )
 
 

@@ -9,6 +9,7 @@ from gate import config
 from gate.clock import BUILD_FLOOR, SystemClock, always, kernel_synchronised
 from gate.model import Mode, Proof
 from gate.policy.attempts import Attempts
+from gate.policy.live_codes import LiveCodes
 from gate.portal import Portal, Timing
 from gate.view import View
 
@@ -24,6 +25,7 @@ def view_of(admission: config.Admission, site: config.Site, guessable: frozenset
         roster_max_age=None if max_age_h is None else timedelta(hours=max_age_h),
         continue_on_stale_roster=admission.on_stale_roster == "continue",
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
+        live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),
     )
 
 

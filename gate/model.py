@@ -62,6 +62,7 @@ class Reason(Enum):
     PERMIT = (164, "permit")
     QUOTA = (164, "quota")
     NEEDS_SECOND_CODE = (164, "needs_second_code")
+    NOT_LIVE = (164, "not_live")
     STORE_SLOW = (164, "store_slow")
     PORTAL_BUSY = (164, "portal_busy")
     INTERNAL_ERROR = (164, "internal_error")
@@ -131,6 +132,13 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeBegun:
+    """A reader has the beginning of a code, whose end is yet to come: time to get ready."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """An input changed: `name` is its role (`passage`, `door`, `rex`, `emergency`, ...)."""
 
@@ -174,10 +182,10 @@ class ReaderState:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something at the edge broke; `fatal` ends the process after the outputs are safe."""
+    """Something at the edge broke, or with no detail works again; `fatal` ends the process after the outputs are safe."""
 
     source: str
-    detail: str
+    detail: str | None
     fatal: bool = False
 
 
@@ -186,7 +194,7 @@ class Tick:
     """Time passed and nothing else happened."""
 
 
-Stimulus = Scan | Contact | SetMode | Documents | Flushed | ReaderState | Fault | Tick
+Stimulus = Scan | CodeBegun | Contact | SetMode | Documents | Flushed | ReaderState | Fault | Tick
 
 
 # --- what admission makes of a scan --------------------------------------------------------------------
@@ -227,7 +235,8 @@ class Claims:
     """What a signature vouches for (RFC 8392 names where there is one).
 
     `valid_until_at` is the first moment at which it is no longer good. `printed_from_at` and `printed_until_at` are
-    what the code itself says, where its norm or its key's life makes that another span. `record` is the health record
+    what the code itself says, where its norm or its key's life makes that another span. A pass with a `phone_point` (a
+    compressed P-256 point) is good only from that phone, which signed it at `shown_at`. `record` is the health record
     and `person` what the code says of its holder: `gate decode` shows both, and nothing stores, logs or publishes
     them (law 6).
     """
@@ -240,6 +249,8 @@ class Claims:
     valid_until_at: datetime | None = None
     areas: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    phone_point: bytes = b""
+    shown_at: datetime | None = None
     record: dict[str, Any] | None = field(default=None, repr=False)
     person: dict[str, Any] | None = field(default=None, repr=False)
     printed_from_at: datetime | None = None
@@ -348,7 +359,7 @@ class Alert:
 
 ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
-    "fault-ledger", "fault-uplink", "fault-record", "fault-indicator",
+    "fault-ledger", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
     "ack-refused", "events-refused", "publish-refused",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""

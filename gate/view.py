@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from gate.model import Mode, Proof, RosterEntry
 from gate.policy.attempts import Attempts
+from gate.policy.live_codes import LiveCodes
 from gate.policy.schedule import Schedules
 from gate.trust import Keyring, Revocations, Roster
 
@@ -56,3 +57,4 @@ class View:
     roster_max_age: timedelta | None = None
     continue_on_stale_roster: bool = False
     continue_on_untrusted_clock: bool = True
+    live_codes: LiveCodes = field(default_factory=LiveCodes)

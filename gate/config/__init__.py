@@ -90,7 +90,11 @@ class Admission(Section, frozen=True, kw_only=True):
     on_stale_roster: Literal["deny", "continue"] = "deny"
     """What to do about a stale roster."""
     on_untrusted_clock: Literal["deny", "continue"] = "continue"
-    """What to do about validity when the clock cannot be believed."""
+    """What to do about validity, and the age of live codes, when the clock cannot be believed."""
+    live_code_max_age_s: Annotated[float, Meta(ge=5, le=300)] = 15.0
+    """How long a code that a phone has just signed is good; phones sign a new one every 5 s."""
+    phone_skew_s: Annotated[float, Meta(ge=0, le=300)] = 5.0
+    """How far a phone's clock may be from the gate's; a live code is good for that much longer."""
 
 
 class Ledger(Section, frozen=True, kw_only=True):

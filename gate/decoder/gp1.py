@@ -2,8 +2,8 @@
 
 Claims: iss 1, sub 2 (the holder id), exp 4, nbf 5 (may be absent), cti 7 (the pass id, 8 to 16 bytes), and two of
 our own in the private range (RFC 8392 9.1: below -65536): areas -65537 and roles -65538, arrays of ids, absent
-when empty. Other claims are ignored (RFC 8392 3), except `cnf`: a pass that is bound to a phone is worth nothing
-without the phone's proof.
+when empty. A pass that is bound to a phone carries the phone's P-256 key in cnf 8 (RFC 8747 3.2), and opens nothing
+unless that phone shows it (`gp1_live`). Other claims are ignored (RFC 8392 3).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from base45 import b45encode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.cose import Algorithm, Claim, moment, parse_sign1, read_cwt, sign1, write_cwt
+from gate.cose_key import read_p256, write_p256
 from gate.decoder import base45
 from gate.errors import MalformedError, UsageError
 from gate.model import Claims, Token
@@ -23,12 +24,15 @@ from gate.wire import is_id
 NAME = "gp1"
 PASS_MAX_CHARS = 311
 """What a version 10-M QR holds of the alphanumeric set (ISO/IEC 18004, table 7)."""
+BOUND_MAX_CHARS = 403
+"""A pass for a phone, which is never printed: what leaves the phone's part its room in `gp1_live.LIVE_MAX_CHARS`."""
 HOLDER_ID_BYTES = 16
 PASS_ID_BYTES = range(8, 17)
 IDS_MAX = 32
 
 _PREFIX = b"GP1:"
 _AREAS, _ROLES = -65537, -65538
+_COSE_KEY = 1  # confirmation method, RFC 8747 3.1
 
 
 def holder_id(random_16_bytes: bytes) -> str:
@@ -49,8 +53,8 @@ def parse(payload: bytes) -> Token:
     Raises:
         MalformedError: too long, not base45, or not a COSE_Sign1 with EdDSA.
     """
-    if len(payload) > PASS_MAX_CHARS:
-        raise MalformedError(f"a pass of {len(payload)} characters; at most {PASS_MAX_CHARS} are read")
+    if len(payload) > BOUND_MAX_CHARS:
+        raise MalformedError(f"a pass of {len(payload)} characters; at most {BOUND_MAX_CHARS} are read")
     signed = base45.decode(payload.removeprefix(_PREFIX))
     if parse_sign1(signed).algorithm is not Algorithm.EDDSA:
         raise MalformedError("a pass that is not signed with EdDSA")
@@ -61,11 +65,9 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
     """Read what an issuer signed; `payload` comes from a verified message.
 
     Raises:
-        MalformedError: a claim is missing or out of form, or the pass is bound to a phone.
+        MalformedError: a claim is missing or out of form.
     """
     found = read_cwt(payload)
-    if Claim.CNF in found:
-        raise MalformedError("a pass that is bound to a phone, shown without the phone's proof")
     match found.get(Claim.CTI):
         case bytes(pass_id) if len(pass_id) in PASS_ID_BYTES:
             pass
@@ -80,14 +82,24 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
         valid_until_at=moment(found.get(Claim.EXP)),
         areas=_ids(found, _AREAS),
         roles=_ids(found, _ROLES),
+        phone_point=_phone_point(found) if Claim.CNF in found else b"",
     )
+
+
+def read_phone_point(payload: bytes) -> bytes:
+    """The key of the phone that a pass is bound to, as a compressed point; `payload` comes from a verified message.
+
+    Raises:
+        MalformedError: the pass is bound to no phone, or to what is no P-256 key.
+    """
+    return _phone_point(read_cwt(payload))
 
 
 def issue_pass(vouched: Claims, private_key: Ed25519PrivateKey) -> str:
     """Sign claims as the text of a QR; `key_id` names the key (base64), times are whole seconds.
 
     Raises:
-        UsageError: claims that a gate would refuse, or more than a version 10-M QR holds.
+        UsageError: claims that a gate would refuse, or more than its QR holds: version 10-M, on a phone 14-M.
     """
     payload = write_cwt(_to_cwt(vouched))
     try:
@@ -97,9 +109,10 @@ def issue_pass(vouched: Claims, private_key: Ed25519PrivateKey) -> str:
         raise UsageError(f"no gate would read this pass: {error}") from error
     signed = sign1(payload, private_key, base64.b64decode(vouched.key_id, validate=True))
     text: str = (_PREFIX + b45encode(signed)).decode()
-    if len(text) > PASS_MAX_CHARS:
+    room, version = (BOUND_MAX_CHARS, 14) if vouched.phone_point else (PASS_MAX_CHARS, 10)
+    if len(text) > room:
         raise UsageError(
-            f"the pass has {len(text)} characters and a version 10-M QR holds {PASS_MAX_CHARS}: "
+            f"the pass has {len(text)} characters and a version {version}-M QR holds {room}: "
             "name fewer areas and roles, or shorten the issuer's id"
         )
     return text
@@ -117,6 +130,8 @@ def _to_cwt(vouched: Claims) -> dict[int, Any]:
     for private, ids in ((_AREAS, vouched.areas), (_ROLES, vouched.roles)):
         if ids:
             cwt[private] = sorted(ids)
+    if vouched.phone_point:
+        cwt[Claim.CNF] = {_COSE_KEY: write_p256(vouched.phone_point)}
     return {int(label): value for label, value in cwt.items()}
 
 
@@ -125,6 +140,13 @@ def _id(found: dict[int | str, Any], label: Claim) -> str:
     if not (isinstance(value, str) and is_id(value)):
         raise MalformedError(f"a pass whose {label.name.lower()} is not an id (a-z, 0-9 and hyphens)")
     return value
+
+
+def _phone_point(found: dict[int | str, Any]) -> bytes:
+    match found.get(Claim.CNF):
+        case {1: cose_key}:
+            return read_p256(cose_key)
+    raise MalformedError("a pass whose cnf holds no key of a phone")
 
 
 def _ids(found: dict[int | str, Any], label: int) -> frozenset[str]:

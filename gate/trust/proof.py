@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gate import countries
 from gate.cose import PublicKey, parse_sign1, verify1
-from gate.decoder import gp1, hc1, nzcp, shc, vds_nc
+from gate.decoder import gp1, gp1_live, hc1, nzcp, shc, vds_nc
 from gate.errors import (
     CodeError,
     DocumentError,
@@ -77,10 +77,12 @@ class Signed(NamedTuple):
 
 COSE = Envelope(parse_sign1, verify1)
 JWS = Envelope(parse_jws, verify_jws)
+LIVE = Envelope(gp1_live.parse_live, gp1_live.verify_live)
 SEAL = Envelope(vds_nc.parse_seal, vds_nc.verify_seal, by_chain)
 
 SIGNED = {
     gp1.NAME: Signed(COSE, "pass", gp1.read_claims),
+    gp1_live.NAME: Signed(LIVE, "pass", gp1_live.read_claims),
     hc1.NAME: Signed(COSE, "health", hc1.read_claims),
     shc.NAME: Signed(JWS, "health", shc.read_claims),
     nzcp.NAME: Signed(COSE, "health", nzcp.read_claims),

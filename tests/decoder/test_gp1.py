@@ -111,7 +111,7 @@ def test_one_flipped_bit_under_the_base45_never_verifies_to_other_claims(bit: in
     (b"GP1:\xff\xff\xff", "base45"),
     (PASS.encode() + b"\r", "base45"),
     (PASS.encode() + b" 0", "too many"),
-    (b"GP1:" + b"0" * 308, "at most 311"),
+    (b"GP1:" + b"0" * 400, "at most 403"),
     (wrap(cwt_of(), ec.generate_private_key(ec.SECP256R1())), "EdDSA"),
 ])
 def test_wrapping_out_of_form_is_malformed(payload: bytes, fault: str) -> None:
@@ -125,7 +125,8 @@ def test_wrapping_out_of_form_is_malformed(payload: bytes, fault: str) -> None:
     ({"CTI": None}, "cti"), ({"CTI": bytes(7)}, "cti"), ({"CTI": bytes(17)}, "cti"), ({"CTI": "00112233"}, "cti"),
     ({"EXP": None}, "time"), ({"EXP": 1.5}, "time"), ({"EXP": -1}, "time"), ({"NBF": "now"}, "time"),
     ({"NBF": 2**63}, "time"),
-    ({"CNF": {1: {}}}, "bound to a phone"),
+    ({"CNF": {1: {}}}, "P-256"), ({"CNF": {}}, "no key of a phone"), ({"CNF": b"key"}, "no key of a phone"),
+    ({"CNF": {1: {1: 2, -1: 1, -2: b"\xff" * 32, -3: True}}}, "P-256"),
 ])
 def test_signed_claims_out_of_form_are_malformed(changes: dict[str, Any], fault: str) -> None:
     with pytest.raises(MalformedError, match=fault):
