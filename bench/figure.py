@@ -17,7 +17,10 @@ WARM_UP = 3
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
-    """One measurement; `floor` is the peer's figure or the budget, `ratio` is smaller where we are better."""
+    """One measurement; `floor` is the peer's figure or the budget, `ratio` is smaller where we are better.
+
+    Both are null where the peer is not there, and `reason` says why.
+    """
 
     name: str
     value: float
@@ -26,6 +29,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     limit: float | None = None
     unit: str
     runs: int
+    reason: str | None = None
 
     @property
     def over(self) -> bool:
@@ -52,6 +56,11 @@ def cost(
     """A figure of which less is better."""
     return Figure(name=name, value=_digits(value), floor=_digits(floor), ratio=_digits(value / floor), limit=limit,
                   unit=unit, runs=runs)
+
+
+def alone(name: str, value: float, reason: str, *, runs: int, unit: str = "ms") -> Figure:
+    """A figure whose peer is not there."""
+    return Figure(name=name, value=_digits(value), unit=unit, runs=runs, reason=reason)
 
 
 def rate(

@@ -38,11 +38,14 @@ def _machine() -> str:
 def _table(measured: Sequence[Figure]) -> str:
     rows = ["| figure | here | floor | unit | ratio | limit | runs |", "|---|---|---|---|---|---|---|"]
     for figure in measured:
-        ratio = f"**{figure.ratio:g}**" if figure.over else f"{figure.ratio:g}"
-        limit = "" if figure.limit is None else f"{figure.limit:g}"
-        rows.append(f"| {figure.name} | {figure.value:g} | {figure.floor:g} | {figure.unit} | {ratio} | {limit} "
-                    f"| {figure.runs} |")
+        ratio = f"**{figure.ratio:g}**" if figure.over else _number(figure.ratio)
+        rows.append(f"| {figure.name} | {figure.value:g} | {_number(figure.floor)} | {figure.unit} | {ratio} "
+                    f"| {_number(figure.limit)} | {figure.runs} |")
     return "\n".join(rows) + "\n"
+
+
+def _number(number: float | None) -> str:
+    return "" if number is None else f"{number:g}"
 
 
 def _plot(limited: Sequence[Figure]) -> str:

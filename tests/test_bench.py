@@ -13,7 +13,7 @@ import pytest
 from gate.cli import CANNOT, NO, USAGE, YES, main
 from gate.commands import bench as command
 
-KEYS = {"schema", "name", "value", "floor", "ratio", "limit", "unit", "runs"}
+KEYS = {"schema", "name", "value", "floor", "ratio", "limit", "unit", "runs", "reason"}
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def figures(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize(("name", "count"), [("codes", 3), ("ledger", 4), ("camera", 5)])
+@pytest.mark.parametrize(("name", "count"), [("codes", 15), ("ledger", 4), ("camera", 5)])
 def test_each_figure_is_one_json_object(
     name: str, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -48,7 +48,20 @@ def test_each_figure_is_one_json_object(
     for figure in measured:
         assert figure.keys() == KEYS
         assert figure["schema"] == "gate.bench/1"
-        assert figure["value"] > 0 and figure["ratio"] > 0 and figure["runs"] > 0
+        assert figure["value"] > 0 and figure["runs"] > 0
+        assert figure["reason"] if figure["ratio"] is None else figure["ratio"] > 0
+
+
+def test_missing_peer_leaves_its_figure_open_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command._package("bench.codes"), "CROSSCHECK", tmp_path / "no-python")
+    bench(tmp_path, "codes", "--quick", "--json")
+    peers = [figure for figure in figures(capsys) if figure["name"].endswith(("against cwt", "against pycose"))]
+    assert len(peers) == 6
+    for figure in peers:
+        assert (figure["floor"], figure["ratio"]) == (None, None)
+        assert "make crosscheck" in figure["reason"]
 
 
 def test_ratio_within_its_limit_is_yes(
@@ -57,7 +70,7 @@ def test_ratio_within_its_limit_is_yes(
     benchmark('yield cost("at the limit", 3.0, 2.0, limit=1.5, runs=1)')
     assert bench(tmp_path, "mine", "--json") == YES
     assert figures(capsys) == [{"schema": "gate.bench/1", "name": "at the limit", "value": 3.0, "floor": 2.0,
-                                "ratio": 1.5, "limit": 1.5, "unit": "ms", "runs": 1}]
+                                "ratio": 1.5, "limit": 1.5, "unit": "ms", "runs": 1, "reason": None}]
 
 
 def test_ratio_over_its_limit_is_no_and_named(

@@ -71,11 +71,15 @@ def _show(figures: Iterable[Figure], as_json: bool) -> None:
         if as_json:
             print(msgspec.json.encode(figure).decode(), flush=True)
         else:
-            mark = "" if figure.limit is None else "  OVER" if figure.over else "  ok"
+            mark = f"  {figure.reason}" if figure.reason else _mark(figure)
             print(_row([figure.name, figure.value, figure.floor, figure.unit, figure.ratio, figure.limit,
                         figure.runs]) + mark, flush=True)
 
 
+def _mark(figure: Figure) -> str:
+    return "" if figure.limit is None else "  OVER" if figure.over else "  ok"
+
+
 def _row(cells: Iterable[object]) -> str:
     first, *others = ("-" if cell is None else f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells)
-    return f"{first:44}" + "".join(f"{other:>11}" for other in others)
+    return f"{first:58}" + "".join(f"{other:>11}" for other in others)
