@@ -72,9 +72,11 @@ def parse(case: Case) -> Case:
 def check_signature(case: Case) -> Case:
     """3. Check the signature of a signed token, a phone's too; a token that carries none passes on unproved."""
     assert case.token is not None
-    claims = trust.verify(case.token, case.view.documents.keyring)
-    if claims is not None and (fault := case.view.live_codes.fault(claims, case.now)):
+    claims, live_codes = trust.verify(case.token, case.view.documents.keyring), case.view.live_codes
+    if claims is not None and (fault := live_codes.fault(claims, case.now)):
         raise Denied(Reason.NOT_LIVE, f"live-code-{fault}")
+    if claims is not None and not case.leaving and live_codes.used(claims):
+        raise Denied(Reason.NOT_LIVE, "live-code-used")
     return replace(case, claims=claims)
 
 
@@ -129,8 +131,8 @@ def answer(
     """Decide on one scan, and give the view with what the next decision has to know of this one."""
     case, decision = _walk(Case(scan, view, now), steps)
     attempts, live_codes = view.attempts.after(decision, now.mono), view.live_codes
-    if decision.granted and case.claims is not None:
-        live_codes = live_codes.after_grant(case.claims)
+    if decision.granted and case.claims is not None and not case.leaving:
+        live_codes = live_codes.after_entry(case.claims)
     return decision, replace(view, attempts=attempts, live_codes=live_codes)
 
 

@@ -107,6 +107,12 @@ def test_without_a_trusted_clock_the_config_decides_and_a_picture_opens_at_most_
     assert admit(scan(shown()), strict, now(trusted=False)).reason is Reason.CLOCK_UNTRUSTED
 
 
+def test_who_leaves_soon_after_entering_is_named() -> None:
+    _, after = answer(scan(shown()), VIEW, now(1))
+    left, _ = answer(scan(shown(), Direction.EXIT), after, now(3))
+    assert (left.granted, left.holder) == (True, "an")
+
+
 def test_a_withdrawn_pass_is_dead_on_the_phone_too() -> None:
     revoked = replace(VIEW, documents=replace(DOCUMENTS, revocations=Revocations(passes=frozenset({"00" * 8}))))
     assert admit(scan(shown()), revoked, now()).reason is Reason.REVOKED

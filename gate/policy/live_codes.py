@@ -26,9 +26,9 @@ class LiveCodes:
     opened: Mapping[str, datetime] = field(default_factory=dict)
 
     def fault(self, claims: Claims, now: Now) -> str | None:
-        """Why signed claims are not live: `unsigned`, `early`, `old` or `used`; None when nothing is against them.
+        """Why signed claims are not live: `unsigned`, `early` or `old`; None when nothing is against them.
 
-        Without a trusted clock nobody can tell how old a moment is: then only `unsigned` and `used` are found.
+        Without a trusted clock nobody can tell how old a moment is.
         """
         if not claims.phone_point:
             return None
@@ -39,10 +39,14 @@ class LiveCodes:
             return "early"
         if now.trusted and age >= timedelta(seconds=self.max_age_s + self.skew_s):
             return "old"
-        last = self.opened.get(claims.pass_id)
-        return "used" if last is not None and claims.shown_at <= last else None
+        return None
 
-    def after_grant(self, claims: Claims) -> LiveCodes:
+    def used(self, claims: Claims) -> bool:
+        """Whether this moment of the pass, or a later one, has opened already."""
+        last = self.opened.get(claims.pass_id)
+        return last is not None and claims.shown_at is not None and claims.shown_at <= last
+
+    def after_entry(self, claims: Claims) -> LiveCodes:
         """What is remembered once these claims have opened; the pass that opened longest ago makes room."""
         if claims.shown_at is None:
             return self

@@ -217,12 +217,16 @@ class Actions:
         self.refuse(self.decision, Reason.LOCKDOWN)
 
     def queue(self) -> None:
-        """Hold a valid scan until the lane is free; who is served or waits already is answered again, not twice."""
+        """Hold a valid scan until the lane is free; who is served or waits already is answered again, not twice.
+
+        A phone's code changes while its owner goes through: it must not open for the person behind.
+        """
         assert self.decision is not None
         portal, who = self.portal, (self.decision.holder, self.decision.direction)
-        passer = portal.passer if portal.state is State.RELEASED else None
+        passer = portal.passer
         if passer is not None and passer.holder and (passer.holder, passer.direction) == who:
-            self.show_grant()
+            if portal.state is State.RELEASED:
+                self.show_grant()
             return
         waits = any(each.decision.holder and (each.decision.holder, each.decision.direction) == who
                     for each in portal.pending)
