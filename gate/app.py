@@ -17,9 +17,10 @@ import gate
 from gate import config, drivers, wire
 from gate.clock import Clock
 from gate.controller import Controller
-from gate.documents import DocumentWatcher, load_documents
+from gate.documents import DocumentWatcher, keys_left_out, load_documents
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
+from gate.drivers.release_guard import ReleaseGuard
 from gate.effector import Effector
 from gate.errors import DocumentError, PartError
 from gate.inbox import Inbox
@@ -27,6 +28,7 @@ from gate.lane_settings import clock_of, lane_of, view_of
 from gate.ledger import FILE_NAME, Ledger
 from gate.model import (
     ALERTS,
+    CodeBegun,
     Contact,
     Direction,
     Documents,
@@ -96,6 +98,7 @@ class Daemon:
         self.zone = ZoneInfo(settings.site.time_zone)
         self.token_key = read_token_key(settings.site.token_key_file)
         self.readers_there: dict[str, bool] = {}
+        self.guard: ReleaseGuard | None = None
         self.controller: Controller
 
     def run(self) -> None:
@@ -128,6 +131,8 @@ class Daemon:
         self.say_started(ledger, clock.now())
         self.start_inputs(readers, watcher)
         with self.stop_on_signals():
+            if self.guard is not None:
+                self.guard.wait_ready()
             notify("READY=1")
             self.controller.run(self.inbox)
         notify("STOPPING=1")
@@ -151,7 +156,11 @@ class Daemon:
         self.pins = open_factory(self.settings.pins)
         self.stack.callback(self.pins.close)
         device = self.settings.barrier
-        barrier: Barrier = drivers.resolve(drivers.BARRIERS, device.driver)(device.settings, self.pins)
+        barrier = drivers.resolve(drivers.BARRIERS, device.driver)(device.settings, self.pins)
+        if device.driver == "relay" and not self.settings.pins.vanish:
+            self.guard = ReleaseGuard(self.settings.pins, device.settings, self.inbox.put)
+            self.started(self.guard)
+            barrier.tell = self.guard.released_until
         self.started(barrier)
         indicators: list[Indicator] = [
             drivers.resolve(drivers.INDICATORS, each.driver)(each.settings, self.pins)
@@ -161,7 +170,7 @@ class Daemon:
             self.started(indicator)
         return barrier, indicators
 
-    def started(self, part: Barrier | Indicator | Ledger | Uplink | DocumentWatcher) -> None:
+    def started(self, part: Barrier | Indicator | Ledger | ReleaseGuard | Uplink | DocumentWatcher) -> None:
         """Start a part and leave its stop on the stack; a start that fails is stopped as well."""
         self.stack.callback(part.stop)
         part.start()
@@ -179,7 +188,9 @@ class Daemon:
     def documents_in_force(self) -> DocumentSet:
         """The stored set, not refreshed; when it is damaged nobody is listed until the next import."""
         try:
-            return load_documents(self.settings.state_dir, self.token_key)
+            documents = load_documents(self.settings.state_dir, self.token_key)
+            self.inbox.put(keys_left_out(documents))
+            return documents
         except DocumentError as error:
             self.inbox.put(Documents(view=None, versions={}, problem=str(error)))
             return NO_DOCUMENTS
@@ -221,7 +232,7 @@ class Daemon:
         """Called on gpiozero's threads."""
         self.inbox.put(said)
 
-    def hear_reader(self, said: Scan | ReaderState) -> None:
+    def hear_reader(self, said: Scan | CodeBegun | ReaderState) -> None:
         """Called on the readers' threads."""
         if isinstance(said, ReaderState):
             self.readers_there[said.reader] = said.present
@@ -233,7 +244,7 @@ class Daemon:
         """What admission may look at, before any document."""
         guessable = frozenset(
             each.name for each in self.settings.readers if each.driver in GUESSABLE and each.direction == "entry")
-        return view_of(self.settings.admission, self.settings.site, guessable)
+        return view_of(self.settings.admission, self.settings.site, guessable, self.settings.health)
 
     def lane(self, mode: Mode) -> Portal:
         """A lane at rest in the mode that was in force when the gate stopped."""

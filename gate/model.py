@@ -255,6 +255,7 @@ class Claims:
     person: dict[str, Any] | None = field(default=None, repr=False)
     printed_from_at: datetime | None = None
     printed_until_at: datetime | None = None
+    key_fingerprint: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -280,7 +281,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Admission's whole answer to one scan; `rule` names the rule that spoke, `hint` a wrong code's kind."""
+    """Admission's whole answer to one scan; `rule` names the rule that spoke, `hint` a wrong code's kind.
+
+    `observed` names the rules that would have refused, had this gate enforced them; `alerts` calls the operators.
+    """
 
     granted: bool
     reason: Reason
@@ -291,6 +295,8 @@ class Decision:
     holder: str = ""
     rule: str = ""
     hint: str = ""
+    observed: tuple[str, ...] = ()
+    alerts: bool = False
     steps: tuple[Step, ...] = ()
 
 
@@ -359,8 +365,8 @@ class Alert:
 
 ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
-    "fault-ledger", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
-    "ack-refused", "events-refused", "publish-refused",
+    "fault-ledger", "fault-issuers", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
+    "ack-refused", "events-refused", "publish-refused", "denied-person",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""
 

@@ -184,6 +184,15 @@ class Gate:
         self._process.kill()
         self._process.wait(PATIENCE_S)
 
+    def children(self, module: str) -> list[int]:
+        """The processes that its own processes run this module in."""
+        assert self._process is not None
+        found = []
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
+            found += [int(pid) for pid in task.read_text().split()
+                      if module in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+        return found
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it in peace; the exit code."""
         assert self._process is not None

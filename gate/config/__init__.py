@@ -54,6 +54,11 @@ class Pins(Section, frozen=True, kw_only=True):
     trace: Path | None = None
     """With `mock`: a file that gets one line (seconds, pin, level) for each change of an output."""
 
+    @property
+    def vanish(self) -> bool:
+        """Whether no output outlives the process: mock pins without a trace."""
+        return self.factory == "mock" and self.trace is None
+
 
 class Portal(Section, frozen=True, kw_only=True):
     """The lane's timing."""
@@ -93,8 +98,24 @@ class Admission(Section, frozen=True, kw_only=True):
     """What to do about validity, and the age of live codes, when the clock cannot be believed."""
     live_code_max_age_s: Annotated[float, Meta(ge=5, le=300)] = 15.0
     """How long a code that a phone has just signed is good; phones sign a new one every 5 s."""
+    certificates: Literal["ignored", "accepted", "required"] = "ignored"
+    """What a health certificate is worth beside a code that says whose it is, such as an ID card: nothing; its facts (and
+    entry, where nobody has to be listed); or no listed code opens without one."""
+    second_code_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
+    """How long the first of those two codes waits for the second, held in memory only."""
     phone_skew_s: Annotated[float, Meta(ge=0, le=300)] = 5.0
     """How far a phone's clock may be from the gate's; a live code is good for that much longer."""
+
+
+class Health(Section, frozen=True, kw_only=True):
+    """Which policy packs bind whoever enters, and whether they only look on."""
+
+    packs: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=16)] = ("open",)
+    """Packs of the signed `packs.json` by their ids; `open` asks nothing. One that is not published denies."""
+    mode: Literal["enforce", "observe"] = "enforce"
+    """`observe`: everyone passes, and the ledger keeps which rules would have refused."""
+    observe_rules: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    """Rules by their ids that are only observed, while the others are enforced."""
 
 
 class Ledger(Section, frozen=True, kw_only=True):
@@ -206,6 +227,7 @@ class Config(Section, frozen=True, kw_only=True):
     contacts: tuple[ContactConfig, ...] = ()
     portal: Portal = Portal()
     admission: Admission = Admission()
+    health: Health = Health()
     ledger: Ledger = Ledger()
     clock: Clock = Clock()
     mqtt: Mqtt | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -61,8 +61,8 @@ class RelayBarrier:
     """Releases and secures; each release has its end before the pin moves (law 5).
 
     The bounds: a pulse ends after `pulse_s`, any release without a renewed lease after `max_on_s`. Both are
-    kept by this object's thread, so they hold while the main thread hangs; when the whole process dies the
-    line keeps its level until `gate outputs safe` runs.
+    kept by this object's thread, so they hold while the main thread hangs. When the whole process hangs or dies a
+    line keeps its level: hence `tell`, which hears before a release until when it lasts, and 0 once all is locked.
     """
 
     Settings = RelaySettings
@@ -73,6 +73,7 @@ class RelayBarrier:
         self._changed = Condition()
         self._locks: dict[Direction, _Lock] = {}
         self._timer: Thread | None = None
+        self.tell: Callable[[float], None] = lambda until_mono: None
 
     def start(self) -> None:
         """Claim the lines, locked from the first moment.
@@ -114,8 +115,9 @@ class RelayBarrier:
     def stop(self) -> None:
         with self._changed:
             timer, self._timer = self._timer, None
-            locks, self._locks = self._distinct(), {}
+            locks = self._distinct()
             self._secure(locks)
+            self._locks = {}
             self._changed.notify()
         if timer is not None:
             timer.join()
@@ -157,6 +159,7 @@ class RelayBarrier:
         return locks
 
     def _unlock(self, lock: _Lock) -> None:
+        self._tell()
         try:
             lock.unlock()
         except DeviceError:
@@ -168,13 +171,19 @@ class RelayBarrier:
     def _secure(self, locks: Iterable[_Lock]) -> DeviceError | None:
         """Try to lock each of them; one that fails is due again at once. Returns the first failure."""
         first: DeviceError | None = None
+        locks = list(locks)
         for lock in locks:
             try:
                 lock.secure()
             except DeviceError as error:
                 lock.release.until_mono = time.monotonic()
                 first = first or error
+        if locks:
+            self._tell()
         return first
+
+    def _tell(self) -> None:
+        self.tell(max((lock.release.until_mono or 0.0 for lock in self._distinct()), default=0.0))
 
     def _end_releases(self) -> None:
         with self._changed:
