@@ -122,6 +122,11 @@ def test_who_scans_again_before_passing_is_told_again_to_go() -> None:
     assert lane.pending == ()
 
 
+def test_who_scans_again_while_passing_is_not_let_in_twice() -> None:
+    lane, effects = lives([(0, AN), (0.2, PASSAGE), (0.4, AN)])
+    assert (effects, lane.pending) == ([], ())
+
+
 def test_whose_turn_comes_at_the_end_of_waiting_is_let_in() -> None:
     _, effects = lives([*IN, (0.1, BINH), (5.1, Tick())])
     assert Show(Signal.GRANTED, BINH) in effects

@@ -37,7 +37,7 @@ from gate.decoder import base45 as ours
 from gate.decoder import read
 from gate.decoder.inflate import INFLATED_MAX_BYTES
 from gate.errors import CodeError, MalformedError
-from gate.model import Claims, Proof, Reason
+from gate.model import PAYLOAD_MAX_BYTES, Claims, Proof, Reason
 from gate.trust import ISSUER_DISAGREES, Keyring, key_id, verify
 from gate.trust.keys import thumbprint
 
@@ -303,3 +303,10 @@ def test_bulk_base45_refuses_what_the_library_refuses(text: str) -> None:
             ours.decode(text.encode())
     else:
         assert ours.decode(text.encode()) == expected
+
+
+def test_base45_longer_than_any_payload_is_malformed() -> None:
+    longest = b"0" * (PAYLOAD_MAX_BYTES // 3 * 3)
+    assert ours.decode(longest) == bytes(len(longest) // 3 * 2)
+    with pytest.raises(MalformedError, match=str(PAYLOAD_MAX_BYTES)):
+        ours.decode(b"0" * (PAYLOAD_MAX_BYTES + 1))
