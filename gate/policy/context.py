@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gate.model import Claims, Credential, Direction, Now, Reason, RosterEntry
 from gate.view import View
@@ -30,5 +31,13 @@ class Context:
         return tuple(paper for paper in (self.credential.claims, self.credential.entry) if paper is not None)
 
 
-Check = Callable[[Context], Reason | None]
-"""A rule's one function: None when it has nothing against the person."""
+class Objection(NamedTuple):
+    """A refusal by the rule of that name; `alerts` calls the operators beside it."""
+
+    rule: str
+    reason: Reason
+    alerts: bool = False
+
+
+Check = Callable[[Context], Reason | Objection | None]
+"""A rule's one function: None when it has nothing against the person; an objection where one line holds many rules."""
