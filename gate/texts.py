@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gate.decoder.wrong import HINTS
 from gate.model import EventKind, Reason
 
 
@@ -62,7 +63,8 @@ TEXTS: dict[Reason, Text] = {
     Reason.PERMIT: Text("Đơn vị chưa được phép hoạt động", "The business has no permit now", _HR_VI, _HR_EN),
     Reason.QUOTA: Text("Đơn vị đã đủ số người", "The business has reached its number", _HR_VI, _HR_EN),
     Reason.NEEDS_SECOND_CODE: Text("Cần thêm một mã nữa", "A second code is needed",
-                                   "Vui lòng đưa căn cước công dân.", "Please show your ID card."),
+                                   "Vui lòng đưa căn cước và giấy chứng nhận, lần lượt từng mã.",
+                                   "Please show your ID card and your certificate, one after the other."),
     Reason.NOT_LIVE: Text("Không phải mã đang chạy trên điện thoại", "Not the live code of a phone",
                           "Mở trang thẻ trên điện thoại và đưa mã mới nhất.",
                           "Open your pass on your phone and show the newest code."),
@@ -87,6 +89,23 @@ class Words(NamedTuple):
 
     vi: str
     en: str
+
+
+SECOND_CODES: dict[str, Words] = {
+    "after-certificate": Words("Đã nhận giấy chứng nhận: hãy đưa căn cước của bạn",
+                               "Certificate read: now show your ID card"),
+    "after-identity": Words("Đã nhận mã của bạn: hãy đưa giấy chứng nhận",
+                            "Your code is read: now show your certificate"),
+    "another-person": Words("Hai mã không cùng họ tên và ngày sinh: hãy đưa hai mã của cùng một người",
+                            "The two codes differ in name or birth date: show two codes of one person"),
+}
+"""What the lane says beside NEEDS_SECOND_CODE, by the decision's hint."""
+
+
+def hint_words(hint: str) -> Words | None:
+    """What the lane says more to a decision with a hint, or None for a hint that this release does not know."""
+    wrong = HINTS.get(hint)
+    return Words(*wrong) if wrong else SECOND_CODES.get(hint)
 
 
 KINDS: dict[EventKind, Words] = {

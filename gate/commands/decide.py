@@ -1,4 +1,4 @@
-"""`gate decide CODE --config FILE`: what this gate would answer to a code, and why; nothing moves or is kept."""
+"""`gate decide CODE [CODE] --config FILE`: what this gate would answer, and why; nothing moves or is kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("code", help="the text of a code, or an image file that shows one")
+    parser.add_argument("codes", nargs="+", metavar="code",
+                        help="the text of a code, or an image file that shows one; two are shown one after the other")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     parser.add_argument("--direction", choices=("entry", "exit"), default="entry")
     parser.add_argument("--at", type=datetime.fromisoformat, metavar="RFC3339", help="another moment than now")
@@ -22,14 +23,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decide and print; 0 granted, 1 denied."""
-    from gate.admission import admit
+    from gate.admission import answer
     from gate.config.reading import load
-    from gate.decoder.wrong import HINTS
     from gate.documents import load_documents
     from gate.errors import UsageError
     from gate.lane_settings import clock_of, view_of
     from gate.model import Direction, Mode, Scan
-    from gate.texts import reason_text
+    from gate.texts import hint_words, reason_text
     from gate.token_key import read_token_key
 
     settings = load(args.config)
@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--at needs an offset, as in 2026-11-23T06:55:00+07:00")
         now = replace(now, utc=args.at, trusted=True)
     view = replace(view_of(settings.admission, settings.site, frozenset()), documents=documents, mode=Mode(args.mode))
-    decision = admit(Scan("decide", Direction(args.direction), _payload(args.code), now.mono), view, now)
+    for code in args.codes:
+        decision, view = answer(Scan("decide", Direction(args.direction), _payload(code), now.mono), view, now)
     text = reason_text(decision.reason.name)
     if args.json:
         print(json.dumps({
@@ -53,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{'✓' if decision.granted else '✗'} {decision.reason.name}: {text.vi} / {text.en}")
         print(f"  {text.next_vi} / {text.next_en}")
-        if decision.hint in HINTS:
-            print(f"  {HINTS[decision.hint].vi} / {HINTS[decision.hint].en}")
+        if hint := hint_words(decision.hint):
+            print(f"  {hint.vi} / {hint.en}")
         if args.explain:
             versions = ", ".join(f"{name} v{version}" for name, version in sorted(documents.versions.items()))
             print(f"  format {decision.format or '-'}, proof {decision.proof}, holder {decision.holder or '-'}, "

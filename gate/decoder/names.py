@@ -39,6 +39,17 @@ def names_match(one: str, other: str) -> bool:
     return not spellings(one).isdisjoint(spellings(other))
 
 
+def births_match(one: str, other: str) -> bool:
+    """Whether two birth dates (YYYY-MM-DD) can be one person's: the year agrees, and all that both papers tell of the rest.
+
+    Many papers state the year alone, and the personal QR may mask month and day.
+    """
+    ones, others = (text[:len("YYYY-MM-DD")].split("-") for text in (one, other))
+    years = ones[0] == others[0] and len(ones[0]) == len("YYYY") and ones[0].isdecimal()
+    return years and all(
+        part == its or not (part.isdecimal() and its.isdecimal()) for part, its in zip(ones, others, strict=False))
+
+
 def spellings(name: str) -> frozenset[tuple[str, ...]]:
     """The words of a name, sorted, in each way in which ICAO lets a passport spell them."""
     upper = _JOINING.sub("", unicodedata.normalize("NFC", name[:NAME_MAX_CHARS]).upper())

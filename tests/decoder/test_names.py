@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.decoder.names import names_match, spellings
+from gate.decoder.names import births_match, names_match, spellings
 
 
 @pytest.mark.parametrize(("one", "other"), [
@@ -39,3 +39,13 @@ def test_composed_and_decomposed_letters_are_one(name: str) -> None:
 @given(st.text(max_size=400))
 def test_any_text_comes_to_plain_words(name: str) -> None:
     assert all(word.isascii() and word.isupper() for words in spellings(name) for word in words)
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("1987-01-18", "1987-01-18", True), ("1987-01-18", "1987-01-19", False), ("1987-01-18", "1987-02-18", False),
+    ("1987", "1987-01-18", True), ("1987-01", "1987-01-18", True), ("1987-**-**", "1987-01-18", True),
+    ("1987-*-*", "1987-01", True), ("1987-01-18T00:00:00", "1987-01-18", True), ("1986", "1987-01-18", False),
+    ("", "", False), ("", "1987-01-18", False), ("****-01-18", "****-01-18", False), ("19", "19", False),
+])
+def test_birth_dates_agree_in_all_that_both_papers_tell(one: str, other: str, same: bool) -> None:
+    assert births_match(one, other) is births_match(other, one) is same
