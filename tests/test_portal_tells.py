@@ -188,6 +188,16 @@ def test_a_timer_of_another_state_changes_nothing(state: State, due: Input) -> N
     assert lives([(1, Tick())], replace(before, timers={due: 0.5})) == (before, [])
 
 
+@pytest.mark.parametrize("first", ["door", "passage"])
+def test_the_lane_counts_as_open_until_both_contacts_say_shut(first: str) -> None:
+    last = "door" if first == "passage" else "passage"
+    lane, _ = lives([*IN, (1, DOOR), (1, PASSAGE), (2, Contact(first, False))])
+    assert lane.state is State.PASSING
+    lane, effects = lives([(3, Contact(last, False))], lane)
+    assert Record("AccessTaken", {"direction": "entry", "holder": "an"}) in effects
+    assert lane.state is State.CLOSED
+
+
 # --- troubles -------------------------------------------------------------------------------------------
 
 
@@ -210,6 +220,12 @@ def test_a_barrier_that_does_not_lock_is_told_once_and_leaves_no_trace_once_it_d
     lane, effects = lives([(1, NotLocked("pin 17"))], lane)
     assert effects == []
     assert lives([(2, Locked())], lane) == (Portal(), [Alert("not-locked", False)])
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_the_emergency_input_is_told_when_it_begins_and_when_it_ends(active: bool) -> None:
+    _, effects = lives([(0, Contact("emergency", active))], Portal(emergency=not active))
+    assert effects[:2] == [Record("Emergency", {"active": active}), Alert("emergency", active)]
 
 
 @pytest.mark.parametrize("alert", ["held-open", "forced-open"])
@@ -236,7 +252,8 @@ def test_a_flush_that_catches_up_leaves_no_trace() -> None:
 @pytest.mark.parametrize(("at", "late"), [(2.9, False), (3.0, True), (3.5, True)])
 def test_a_flush_is_late_as_long_as_any_grant_waits_for_it_too_long(at: float, late: bool) -> None:
     """Two went in, at 0 and at 1; what is flushed at last is the record of the first."""
-    lane, _ = lives([*in_and_through(0, 7), *in_and_through(1, 8), (at, Flushed(7))])
+    lane, effects = lives([*in_and_through(0, 7), *in_and_through(1, 8), (2.5, Tick()), (at, Flushed(7))])
+    assert [each for each in effects if isinstance(each, Alert)] == ([] if late else [Alert("store-slow", False)])
     lane, effects = lives([(at, BINH)], lane)
     assert Show(Signal.DENIED if late else Signal.GRANTED,
                 replace(BINH, granted=False, reason=Reason.STORE_SLOW) if late else BINH) in effects
