@@ -5,8 +5,9 @@
     3 trust     whose signature, checked before the claims are read        (trust);
                 a pass that is bound to a phone is signed by that phone, just now
     4 roster    who that is to this site; on the way out it is asked no more than who
-    5 proof     signed, listed or only claimed: enough for this gate?
-    6 rules     lockdown, revocation, validity, area, hours ... in order   (policy)
+    5 pair      a certificate and an identity code of one person, shown one after the other
+    6 proof     signed, listed or only claimed: enough for this gate?
+    7 rules     lockdown, revocation, validity, area, hours ... in order   (policy)
 
 A step passes the case on, or raises: `Denied` with the reason, or a `CodeError` that maps to one. Any other
 exception is our own fault and denies with INTERNAL_ERROR, so that a bug never opens the gate (law 3).
@@ -25,7 +26,9 @@ from gate import decoder, trust
 from gate.errors import CodeError
 from gate.model import Claims, Credential, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan, Step, Token
 from gate.policy.attempts import GUESSES
-from gate.policy.context import Context
+from gate.policy.context import Context, Objection
+from gate.policy.health import rule as health
+from gate.policy.pairs import Half, Part, half_of
 from gate.policy.rules import judge
 from gate.view import View
 
@@ -40,7 +43,10 @@ class Case:
     token: Token | None = None
     claims: Claims | None = None
     entry: RosterEntry | None = None
+    half: Half | None = None
+    partner: Half | None = None
     credential: Credential | None = None
+    observed: tuple[str, ...] = ()
 
     @property
     def leaving(self) -> bool:
@@ -51,10 +57,12 @@ class Case:
 class Denied(Exception):  # noqa: N818  (an answer, not an error)
     """A step's refusal."""
 
-    def __init__(self, reason: Reason, rule: str = "") -> None:
+    def __init__(self, reason: Reason, rule: str = "", alerts: bool = False, hint: str = "") -> None:
         super().__init__(reason.name)
         self.reason = reason
         self.rule = rule
+        self.alerts = alerts
+        self.hint = hint
 
 
 def lockout(case: Case) -> Case:
@@ -88,34 +96,80 @@ def look_up(case: Case) -> Case:
     return replace(case, entry=entry)
 
 
+def pair_up(case: Case) -> Case:
+    """5. Where certificates count, take a code together with the one shown before it, if both are one person's."""
+    assert case.token is not None
+    pairs = case.view.pairs
+    if case.leaving or pairs.certificates == "ignored":
+        return case
+    half = half_of(case.scan, case.token, case.claims, case.entry)
+    partner = pairs.partner(half, case.now.mono) if half else None
+    if half is None or partner is None:
+        return replace(case, half=half)
+    claims, entry = half.claims or partner.claims, half.entry or partner.entry
+    if claims is not None and entry is None and not case.view.signed_must_be_listed:
+        # Neither paper names an area: it is the site that gives its own to whoever shows both.
+        claims = replace(claims, areas=frozenset({case.view.area}))
+    return replace(case, half=half, partner=partner, claims=claims, entry=entry)
+
+
 def weigh_proof(case: Case) -> Case:
-    """5. Say how strongly the person is known, and refuse less than the gate asks for."""
+    """6. Say how strongly the person is known, and refuse less than the gate asks for."""
     assert case.token is not None
     claims, entry, view = case.claims, case.entry, case.view
-    proof = Proof.SIGNED if claims else Proof.LISTED if entry else Proof.CLAIMED
+    # In a pair the identity code says who it is, and that stands in the list or nowhere.
+    signed = claims is not None and not (case.partner and entry)
+    proof = Proof.SIGNED if signed else Proof.LISTED if entry else Proof.CLAIMED
     holder = entry.holder if entry else claims.subject if claims else ""
     credential = Credential(case.token.format, proof, holder, claims, entry)
     if not case.leaving:
         # Without a subject (a health certificate) the signature vouches for facts, not for somebody's right to enter.
-        if entry is None and (claims is None or not claims.subject or view.signed_must_be_listed):
-            raise Denied(Reason.UNKNOWN_CREDENTIAL)
+        named = claims is not None and (claims.subject or case.partner)
+        if entry is None and (not named or view.signed_must_be_listed):
+            raise _unknown(case)
         if proof not in view.accept:
             raise Denied(Reason.PROOF_TOO_WEAK)
     return replace(case, credential=credential)
 
 
 def apply_rules(case: Case) -> Case:
-    """6. Let every rule that binds this direction speak, in order."""
+    """7. Let every rule that binds this direction speak, in order."""
     assert case.credential is not None
-    refusal = judge(Context(case.credential, case.scan.direction, case.view, case.now))
+    context = Context(case.credential, case.scan.direction, case.view, case.now)
+    refusal = judge(context)
     if refusal is not None:
-        rule, reason = refusal
-        raise Denied(reason, rule)
-    return case
+        raise _asks_for_certificate(case, refusal) or Denied(refusal.reason, refusal.rule, refusal.alerts)
+    return case if case.leaving else replace(case, observed=health.observed(context))
+
+
+def _unknown(case: Case) -> Denied:
+    """Why somebody is refused whom nothing names: for good, or until the other half of a pair is shown."""
+    half = case.half
+    if half is None or case.partner or (half.part is Part.IDENTITY and case.view.signed_must_be_listed):
+        return Denied(Reason.UNKNOWN_CREDENTIAL)
+    return _needs_second(case, "pair")
+
+
+def _asks_for_certificate(case: Case, refusal: Objection) -> Denied | None:
+    """A refusal that a certificate may mend, as far as this gate looks at any; one that calls the operators stands."""
+    if refusal.reason is Reason.NEEDS_SECOND_CODE or (
+        refusal.reason is Reason.HEALTH_RULE and not refusal.alerts
+        and case.half is not None and case.half.part is Part.IDENTITY and case.partner is None
+    ):
+        return _needs_second(case, refusal.rule)
+    return None
+
+
+def _needs_second(case: Case, rule: str) -> Denied:
+    """The refusal that ends when the other half of a pair is shown; its hint says which that is."""
+    half = case.half
+    if half is not None and case.view.pairs.is_anothers(half, case.now.mono):
+        return Denied(Reason.NEEDS_SECOND_CODE, rule, hint="another-person")
+    return Denied(Reason.NEEDS_SECOND_CODE, rule, hint=f"after-{half.part.value if half else Part.IDENTITY.value}")
 
 
 StepFunction = Callable[[Case], Case]
-STEPS: tuple[StepFunction, ...] = (lockout, parse, check_signature, look_up, weigh_proof, apply_rules)
+STEPS: tuple[StepFunction, ...] = (lockout, parse, check_signature, look_up, pair_up, weigh_proof, apply_rules)
 NAMING: frozenset[StepFunction] = frozenset({check_signature, look_up})
 """The steps that only name the person; on the way out their failure does not keep anyone inside."""
 
@@ -130,10 +184,19 @@ def answer(
 ) -> tuple[Decision, View]:
     """Decide on one scan, and give the view with what the next decision has to know of this one."""
     case, decision = _walk(Case(scan, view, now), steps)
-    attempts, live_codes = view.attempts.after(decision, now.mono), view.live_codes
+    attempts, live_codes, pairs = view.attempts.after(decision, now.mono), view.live_codes, view.pairs
     if decision.granted and case.claims is not None and not case.leaving:
         live_codes = live_codes.after_entry(case.claims)
-    return decision, replace(view, attempts=attempts, live_codes=live_codes)
+    if case.token is not None and not case.leaving:
+        waits = case.half if decision.reason is Reason.NEEDS_SECOND_CODE else None
+        pairs = pairs.after(scan.reader, case.partner, waits, now.mono)
+    return decision, replace(view, attempts=attempts, live_codes=live_codes, pairs=pairs)
+
+
+def forget(view: View, now: Now) -> View:
+    """The view without what was remembered of a person for a few seconds, once these are over."""
+    pairs = view.pairs.at(now.mono)
+    return view if pairs is view.pairs else replace(view, pairs=pairs)
 
 
 def _walk(case: Case, steps: tuple[StepFunction, ...]) -> tuple[Case, Decision]:
@@ -163,7 +226,7 @@ def _refuse(case: Case, refusal: Denied, trace: list[Step], hint: str = "") -> D
     """The answer no; the guess that locks a reader hears so instead of why it was wrong."""
     if refusal.reason in GUESSES and case.view.attempts.locks_next(case.scan.reader):
         refusal = Denied(Reason.MAX_ATTEMPTS, "attempts")
-    return _decide(case, refusal.reason, trace, refusal.rule, hint)
+    return replace(_decide(case, refusal.reason, trace, refusal.rule, hint), alerts=refusal.alerts)
 
 
 def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint: str = "") -> Decision:
@@ -172,5 +235,5 @@ def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint:
         granted=reason is Reason.GRANTED, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
         format=case.token.format if case.token else "",
         proof=case.credential.proof if case.credential else Proof.NONE,
-        holder=holder, rule=rule, hint=hint, steps=tuple(trace),
+        holder=holder, rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gate import model, portal
-from gate.admission import admit, answer
+from gate.admission import admit, answer, forget
 from gate.clock import Clock
 from gate.effector import Effector, brief
 from gate.errors import PartError
@@ -61,6 +61,7 @@ class Controller:
 
     def turn(self, stimulus: model.Stimulus, now: Now) -> None:
         """Take one stimulus through the whole flow, after what had become due by then."""
+        self.view = forget(self.view, now)
         fact = self.understand(stimulus, now)
         if not isinstance(fact, model.Tick):
             self.follow(model.Tick(), now)

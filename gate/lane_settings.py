@@ -9,12 +9,17 @@ from gate import config
 from gate.clock import BUILD_FLOOR, SystemClock, always, kernel_synchronised
 from gate.model import Mode, Proof
 from gate.policy.attempts import Attempts
+from gate.policy.health.pack import HealthPolicy
 from gate.policy.live_codes import LiveCodes
+from gate.policy.pairs import Pairs
 from gate.portal import Portal, Timing
 from gate.view import View
 
 
-def view_of(admission: config.Admission, site: config.Site, guessable: frozenset[str]) -> View:
+def view_of(
+    admission: config.Admission, site: config.Site, guessable: frozenset[str],
+    health: config.Health = config.Health(),  # noqa: B008  (frozen)
+) -> View:
     """A view with no documents yet; `guessable` names the entry readers at which codes can be guessed."""
     max_age_h, must_be_listed = admission.roster_max_age_h, admission.signed_must_be_listed
     return View(
@@ -26,6 +31,8 @@ def view_of(admission: config.Admission, site: config.Site, guessable: frozenset
         continue_on_stale_roster=admission.on_stale_roster == "continue",
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
         live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),
+        pairs=Pairs(admission.certificates, admission.second_code_s),
+        health=HealthPolicy(health.packs, health.mode == "observe", frozenset(health.observe_rules)),
     )
 
 

@@ -12,7 +12,10 @@ from zoneinfo import ZoneInfo
 
 from gate.model import Mode, Proof, RosterEntry
 from gate.policy.attempts import Attempts
+from gate.policy.health.moment import Headcount
+from gate.policy.health.pack import HealthPolicy, Pack
 from gate.policy.live_codes import LiveCodes
+from gate.policy.pairs import Pairs
 from gate.policy.schedule import Schedules
 from gate.trust import Keyring, Revocations, Roster
 
@@ -35,6 +38,7 @@ class DocumentSet:
     roster: Roster = field(default_factory=NoRoster)
     revocations: Revocations = field(default_factory=Revocations)
     schedules: Schedules = field(default_factory=Schedules)
+    packs: Mapping[str, Pack] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     published_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,3 +62,6 @@ class View:
     continue_on_stale_roster: bool = False
     continue_on_untrusted_clock: bool = True
     live_codes: LiveCodes = field(default_factory=LiveCodes)
+    pairs: Pairs = field(default_factory=Pairs)
+    health: HealthPolicy = field(default_factory=HealthPolicy)
+    headcount: Headcount | None = None

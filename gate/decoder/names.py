@@ -40,7 +40,7 @@ def names_match(one: str, other: str) -> bool:
 
 
 def births_match(one: str, other: str) -> bool:
-    """Whether two birth dates (YYYY-MM-DD) can be one person's: the year agrees, and all that both papers tell of the rest.
+    """Whether two birth dates (YYYY-MM-DD) can be one person's: the year agrees, and whatever else both papers tell.
 
     Many papers state the year alone, and the personal QR may mask month and day.
     """

@@ -2,7 +2,8 @@
 
 A health certificate proves facts about a name and a birth date; an ID card, a personal QR or a health-insurance card
 says whose name that is. The first is held for a few seconds, at most one at each reader; the second may come at any
-reader of that direction. Another person at the same reader begins anew. What waits is in memory only, and in no event or log.
+reader of that direction. Another person at the same reader begins anew. What waits is in memory only, and in no event
+or log.
 """
 
 from __future__ import annotations

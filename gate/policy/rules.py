@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gate.model import Direction, Reason
-from gate.policy import area, freshness, hours, lockdown, revocation, validity
-from gate.policy.context import Check, Context
+from gate.policy import area, freshness, hours, lockdown, revocation, second_code, validity
+from gate.policy.context import Check, Context, Objection
+from gate.policy.health import rule as health
 
 ENTRY_ONLY = frozenset({Direction.ENTRY})
 
@@ -32,16 +33,18 @@ RULES: tuple[Rule, ...] = (
     Rule("validity", validity.rule),
     Rule("area", area.rule),
     Rule("hours", hours.rule),
+    Rule("second-code", second_code.rule),
+    Rule("health", health.rule),
 )
 
 
-def judge(context: Context, rules: tuple[Rule, ...] = RULES) -> tuple[str, Reason] | None:
-    """The first rule that refuses, with its reason; None when all are content. No rules at all refuse (law 3)."""
+def judge(context: Context, rules: tuple[Rule, ...] = RULES) -> Objection | None:
+    """The first refusal; None when all rules are content. No rules at all refuse (law 3)."""
     if not rules:
-        return "no-rules", Reason.INTERNAL_ERROR
+        return Objection("no-rules", Reason.INTERNAL_ERROR)
     for rule in rules:
         if context.direction in rule.binds:
-            reason = rule.check(context)
-            if reason is not None:
-                return rule.name, reason
+            refusal = rule.check(context)
+            if refusal is not None:
+                return Objection(rule.name, refusal) if isinstance(refusal, Reason) else refusal
     return None

@@ -86,6 +86,7 @@ def on(portal: Portal, fact: Fact, now: Now) -> tuple[Portal, list[Effect]]:
     lane = _Lane(portal, now)
     lane.run_timers()
     lane.watch_flush()
+    lane.end_person_alert()
     lane.end_waits()
     lane.serve_pending()
     for happened in lane.classify(fact):
@@ -155,6 +156,8 @@ class _Lane(Actions):
     def decide(self, decision: Decision) -> Input:
         """The input that a decision is; a way in has to wait for a ledger whose flush is late."""
         self.decision = decision
+        if decision.alerts:
+            self.call_operators(decision)
         if not decision.granted:
             return Input.DENY
         if decision.direction is Direction.EXIT:

@@ -25,6 +25,8 @@ from gate.model import (
 )
 from gate.portal.table import Action, Input, State
 
+PERSON_ALERT_S = 600.0
+"""How long the operators' alert stands of a person who was denied; the event stays."""
 LEASE_RENEW_S = 1.0
 """A longer release is a lease that the core renews this often (law 5)."""
 
@@ -88,6 +90,7 @@ class Portal:
     open: frozenset[str] = frozenset()
     pending: tuple[Pending, ...] = ()
     timers: Mapping[Input, float] = field(default_factory=lambda: NO_TIMERS)
+    person_alert_until_mono: float | None = None
 
     @property
     def wish(self) -> Mode:
@@ -98,7 +101,9 @@ class Portal:
     def deadline(self) -> float | None:
         """The monotonic second at which this portal next wants a Tick, or None."""
         flush_due = [each.due_mono for each in self.unflushed[:1] if not self.flush_late]
-        return min((*self.timers.values(), *(waiting.until_mono for waiting in self.pending), *flush_due), default=None)
+        alert_due = [] if self.person_alert_until_mono is None else [self.person_alert_until_mono]
+        waits = (waiting.until_mono for waiting in self.pending)
+        return min((*self.timers.values(), *waits, *flush_due, *alert_due), default=None)
 
 
 def decision_data(decision: Decision) -> dict[str, Any]:
@@ -106,9 +111,9 @@ def decision_data(decision: Decision) -> dict[str, Any]:
     data = {
         "reader": decision.reader, "direction": decision.direction.value, "reason": decision.reason.name,
         "bacnet": decision.reason.bacnet, "format": decision.format, "proof": decision.proof.value,
-        "holder": decision.holder, "rule": decision.rule, "hint": decision.hint,
+        "holder": decision.holder, "rule": decision.rule, "hint": decision.hint, "observed": list(decision.observed),
     }
-    return {key: value for key, value in data.items() if value != ""}
+    return {key: value for key, value in data.items() if value not in ("", [])}
 
 
 class Actions:
@@ -152,6 +157,19 @@ class Actions:
         if self.portal.store_slow and not self.portal.flush_late:
             self.keep(store_slow=False)
             self.effects.append(Alert("store-slow", False))
+
+    def call_operators(self, decision: Decision) -> None:
+        """Somebody is at the lane whom the operators have to hear of at once."""
+        who = f"{decision.rule}: holder {decision.holder}, reader {decision.reader}"
+        self.effects.append(Alert("denied-person", True, who))
+        self.keep(person_alert_until_mono=self.now.mono + PERSON_ALERT_S)
+
+    def end_person_alert(self) -> None:
+        """The operators have heard, or are not there."""
+        until_mono = self.portal.person_alert_until_mono
+        if until_mono is not None and until_mono <= self.now.mono:
+            self.keep(person_alert_until_mono=None)
+            self.effects.append(Alert("denied-person", False))
 
     def do(self, action: Action) -> None:
         """Carry out one action of the table."""
@@ -207,9 +225,11 @@ class Actions:
         self.effects.append(Record(EventKind.ACCESS_DENIED, decision_data(self.decision)))
 
     def show_deny(self) -> None:
-        """Red; but a shop's QR in view beside the pass that opened does not take the green away."""
+        """Red; but the first of two codes is no fault, and a shop's QR in view takes the green of a pass not away."""
         assert self.decision is not None
-        if self.portal.passer is None or self.decision.reason not in NOBODYS:
+        if self.decision.reason is Reason.NEEDS_SECOND_CODE:
+            self.effects.append(Show(Signal.READING, self.decision))
+        elif self.portal.passer is None or self.decision.reason not in NOBODYS:
             self.effects.append(Show(Signal.DENIED, self.decision))
 
     def refuse_lockdown(self) -> None:
@@ -219,7 +239,7 @@ class Actions:
     def queue(self) -> None:
         """Hold a valid scan until the lane is free; who is served or waits already is answered again, not twice.
 
-        A phone's code changes while its owner goes through: it must not open for the person behind.
+        A phone's code changes while its owner goes in: it must not open for the person behind.
         """
         assert self.decision is not None
         portal, who = self.portal, (self.decision.holder, self.decision.direction)
@@ -227,7 +247,9 @@ class Actions:
         if passer is not None and passer.holder and (passer.holder, passer.direction) == who:
             if portal.state is State.RELEASED:
                 self.show_grant()
-            return
+                return
+            if passer.direction is Direction.ENTRY:
+                return
         waits = any(each.decision.holder and (each.decision.holder, each.decision.direction) == who
                     for each in portal.pending)
         if not waits and len(portal.pending) >= portal.timing.pending_max:
