@@ -17,6 +17,7 @@ from gate.effector import Effector
 from gate.errors import DeviceError, PartError, UsageError
 from gate.model import (
     ALERTS,
+    CodeBegun,
     Contact,
     Direction,
     Documents,
@@ -477,3 +478,24 @@ def test_in_any_life_nobody_enters_unrecorded_and_everybody_gets_out(
             assert barrier.released(), "a free lane stands open"
         assert set(rig.feed.alerts) <= ALERTS | {"reader-in"}, "a new run clears each of them"
         assert lane().deadline is None or lane().deadline >= rig.clock.mono
+
+
+# --- a rehearsal has no effect --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", [ENTRY, EXIT])
+def test_a_code_that_has_begun_changes_nothing_opens_nothing_and_leaves_no_record(direction: Direction) -> None:
+    rig = Rig()
+    rig.turn(rig.scan(direction), Tick())
+    rig.turn(Tick(), after_s=60)
+    before = (rig.lane, rig.controller.view, rig.kinds, rig.barrier.asked, list(rig.lamps.shown), rig.feed.alerts)
+    rig.turn(CodeBegun("in"), CodeBegun("out"), after_s=60)
+    assert before == (
+        rig.lane, rig.controller.view, rig.kinds, rig.barrier.asked, list(rig.lamps.shown), rig.feed.alerts)
+    assert not rig.barrier.released()
+
+
+def test_a_code_that_has_begun_before_anybody_came_is_no_matter() -> None:
+    rig = Rig()
+    rig.turn(CodeBegun("in"))
+    assert rig.kinds == []

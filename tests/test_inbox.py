@@ -1,5 +1,5 @@
 from gate.inbox import Inbox
-from gate.model import Contact, Direction, Flushed, Scan, Tick
+from gate.model import CodeBegun, Contact, Direction, Flushed, Scan, Tick
 
 
 def scan(number: int, reader: str = "in", direction: Direction = Direction.ENTRY) -> Scan:
@@ -37,6 +37,15 @@ def test_order_is_kept_and_a_place_taken_is_free_again() -> None:
     inbox.put(Flushed(7))
     assert [inbox.take(0), inbox.take(0), inbox.take(0)] == [Tick(), Flushed(7), scan(1)]
     assert inbox.offer(scan(2))
+
+
+def test_that_a_code_has_begun_is_heard_once_and_after_everything_else() -> None:
+    inbox = Inbox()
+    for reader in ("in", "in", "in-2"):
+        inbox.put(CodeBegun(reader))
+    inbox.put(scan(1))
+    inbox.put(Tick())
+    assert [inbox.take(0) for _ in range(4)] == [Tick(), scan(1), CodeBegun("in"), None]
 
 
 def test_nothing_comes_from_an_empty_inbox() -> None:

@@ -2,7 +2,7 @@
 
     STATE/documents/
       current -> sets/7-9     the set in force; replaced in one step, so a reader sees one set or the other
-      sets/SNAPSHOT-TIMESTAMP/ roster.sqlite issuers.json revocations.json schedules.json set.json
+      sets/SNAPSHOT-TIMESTAMP/ roster.sqlite issuers.json revocations.json schedules.json set.json [packs.json]
       trust -> trusts/...      what the importer has verified so far (TUF metadata)
       refused.json             why the last import was refused; gone after a good one
 
@@ -20,14 +20,20 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from gate.documents.read_ahead import ReadAhead
 from gate.documents.roster_file import RosterFile
 from gate.errors import DocumentError
-from gate.model import Documents
+from gate.model import Documents, Fault
+from gate.policy.health.pack import packs_from_json
 from gate.policy.schedule import schedules_from_json
-from gate.trust import keyring_from_json, revocations_from_json
+from gate.strict_json import NOT_IN_FORM
+from gate.trust import Keyring, Revocations, keyring_from_json, revocations_from_json
 from gate.view import NO_DOCUMENTS, DocumentSet
 
 ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
+PACKS = "packs.json"
+OPTIONAL = frozenset({PACKS})
+"""Documents that a publisher may leave out; a gate that needs one denies without it."""
 NOTE_MAX_BYTES = 16_384
 
 
@@ -94,17 +100,20 @@ def load_documents(state_dir: Path, token_key: bytes) -> DocumentSet:
 
 
 def load_set(folder: Path, token_key: bytes) -> DocumentSet:
-    """Load the four documents of one folder.
+    """Load the documents of one folder: the optional ones where the publisher signed any.
 
     Raises:
         DocumentError: one of them is not there, not readable or not for this gate.
     """
     note = read_set_note(folder)
     try:
+        keyring: Keyring = read_document(ISSUERS, (folder / ISSUERS).read_bytes())
+        revocations: Revocations = read_document(REVOCATIONS, (folder / REVOCATIONS).read_bytes())
         return DocumentSet(
-            keyring=read_document(ISSUERS, (folder / ISSUERS).read_bytes()),
-            revocations=read_document(REVOCATIONS, (folder / REVOCATIONS).read_bytes()),
+            keyring=Keyring(keyring.keys, keyring.left_out, withdrawn=revocations.fingerprints),
+            revocations=revocations,
             schedules=read_document(SCHEDULES, (folder / SCHEDULES).read_bytes()),
+            packs=read_document(PACKS, (folder / PACKS).read_bytes()) if PACKS in note.targets else {},
             roster=RosterFile(folder / ROSTER, token_key),
             versions=note.versions,
             published_at=note.published_at,
@@ -114,7 +123,7 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
 
 
 def read_document(name: str, content: bytes) -> Any:
-    """Read one of the three JSON documents: a Keyring, Revocations or Schedules.
+    """Read one of the JSON documents: a Keyring, Revocations, Schedules or the packs by their ids.
 
     Raises:
         DocumentError: not in form; the text begins with the document's name.
@@ -127,7 +136,13 @@ def read_document(name: str, content: bytes) -> Any:
 
 _READERS: dict[str, Callable[[bytes], Any]] = {
     ISSUERS: keyring_from_json, REVOCATIONS: revocations_from_json, SCHEDULES: schedules_from_json,
+    PACKS: packs_from_json,
 }
+
+
+def keys_left_out(documents: DocumentSet) -> Fault:
+    """That issuers' keys cannot be used, one after the other, or that all of them can."""
+    return Fault("issuers", "; ".join(documents.keyring.left_out) or None)
 
 
 class DocumentWatcher:
@@ -138,13 +153,14 @@ class DocumentWatcher:
     """
 
     def __init__(
-        self, state_dir: Path, token_key: bytes, say: Callable[[Documents], None], poll_s: float = 1.0,
+        self, state_dir: Path, token_key: bytes, say: Callable[[Documents | Fault], None], poll_s: float = 1.0,
     ) -> None:
         self._state_dir = state_dir
         self._token_key = token_key
         self._say = say
         self._poll_s = poll_s
         self._in_force = set_in_force(state_dir)
+        self._read_ahead = ReadAhead()
         self._problem: str | None = None
         self._alive_mono = time.monotonic()
         self._stopping = threading.Event()
@@ -172,11 +188,16 @@ class DocumentWatcher:
             self._say(Documents(view=None, versions={}, problem=problem))
         self._in_force, self._problem = in_force, problem
         if swapped or settled:
-            self._say(self._loaded(in_force))
+            loaded = self._loaded(in_force)
+            self._say(loaded)
+            if loaded.view is not None:
+                self._say(keys_left_out(loaded.view))
 
     def _run(self) -> None:
         while not self._stopping.wait(self._poll_s):
             self.look()
+            if self._in_force is not None:
+                self._read_ahead.step(self._in_force / ROSTER)
             self._alive_mono = time.monotonic()
 
     def _refusal(self) -> str | None:
@@ -201,5 +222,5 @@ def _note(path: Path, kind: type[Note]) -> Note:
     try:
         with path.open("rb") as file:
             return msgspec.json.decode(file.read(NOTE_MAX_BYTES), type=kind)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *NOT_IN_FORM) as error:
         raise DocumentError(f"{path}: not readable ({error}); import the documents again") from error

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from gate.model import Contact, Decision, Direction, Fault, ReaderState, Scan, Signal
+from gate.model import CodeBegun, Contact, Decision, Direction, Fault, ReaderState, Scan, Signal
 
-ReaderSays = Callable[[Scan | ReaderState], None]
+ReaderSays = Callable[[Scan | CodeBegun | ReaderState], None]
 ContactSays = Callable[[Contact | Fault], None]
 
 
 class Reader(Protocol):
     """Reads codes: calls `say` once for each code, and when the device goes away or comes back.
+
+    One whose codes take time to arrive may say so at their beginning (`CodeBegun`).
 
     Survives unplug and replug without a restart of the process. Payloads are at most
     `gate.model.PAYLOAD_MAX_BYTES`; longer ones are dropped and counted in `dropped`.

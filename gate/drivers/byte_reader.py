@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Protocol
 
 from gate.drivers.base import ReaderSays
-from gate.model import PAYLOAD_MAX_BYTES, Direction, ReaderState, Scan
+from gate.model import PAYLOAD_MAX_BYTES, CodeBegun, Direction, ReaderState, Scan
 
 CHUNK_MAX_BYTES = 4096
 """The most bytes taken from a device at once, so that a flood is read in bounded pieces."""
@@ -77,6 +77,11 @@ class ByteReader(ABC):
             self.dropped += 1
         elif self._say is not None:
             self._say(Scan(self.name, self.direction, payload, mono, size))
+
+    def foretell(self) -> None:
+        """Say that a code has begun."""
+        if self._say is not None:
+            self._say(CodeBegun(self.name))
 
     def start(self, say: ReaderSays) -> None:
         if self._thread is not None:

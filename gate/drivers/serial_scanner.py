@@ -58,6 +58,8 @@ class SerialScanner(ByteReader):
         for payload in payloads:
             if self._repeats.is_new(payload, mono):
                 self.offer(payload, mono)
+        if data and self._framer.waiting:
+            self.foretell()
 
     def silence_s(self) -> float | None:
         return self._idle_gap_s if self._framer.waiting else None

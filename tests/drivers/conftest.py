@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
+from gate.model import CodeBegun
+
 PATIENCE_S = 20.0
 """How long to wait for what must happen; a loaded machine is slow, and nothing here measures time."""
 
@@ -94,13 +96,17 @@ def pty(tmp_path: Path) -> Iterator[Pty]:
 
 
 class Heard:
-    """Keeps what a reader says; `next()` waits for it."""
+    """Keeps what a reader says; `next()` waits for it, `begun` holds what only foretells it."""
 
     def __init__(self) -> None:
         self._said: queue.Queue[object] = queue.Queue()
+        self.begun: queue.Queue[CodeBegun] = queue.Queue()
 
     def __call__(self, said: object) -> None:
-        self._said.put(said)
+        if isinstance(said, CodeBegun):
+            self.begun.put(said)
+        else:
+            self._said.put(said)
 
     def next(self) -> object:
         """The next thing it says."""

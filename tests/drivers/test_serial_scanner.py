@@ -7,7 +7,7 @@ import pytest
 from gate.drivers.serial_line import SerialLine
 from gate.drivers.serial_scanner import SerialScanner, SerialSettings
 from gate.errors import DeviceError
-from gate.model import PAYLOAD_MAX_BYTES, Direction, ReaderState, Scan
+from gate.model import PAYLOAD_MAX_BYTES, CodeBegun, Direction, ReaderState, Scan
 
 
 @pytest.fixture
@@ -38,6 +38,21 @@ def test_code_with_a_terminator_is_one_scan(scanner_of, pty, heard):
     scan = heard.next()
     assert isinstance(scan, Scan)
     assert (scan.reader, scan.direction, scan.payload) == ("entry-1", Direction.ENTRY, b"GP1:ABC")
+
+
+def test_code_whose_end_is_yet_to_come_is_foretold(scanner_of, pty, heard):
+    scanner_of(idle_gap_ms=2000)
+    pty.send(b"GP1:AB")
+    assert heard.begun.get(timeout=20) == CodeBegun("entry-1")
+    pty.send(b"C\r\n")
+    assert heard.next().payload == b"GP1:ABC"
+
+
+def test_code_that_comes_whole_is_not_foretold(scanner_of, pty, heard):
+    scanner_of()
+    pty.send(b"GP1:ABC\r\n")
+    heard.next()
+    assert heard.begun.empty()
 
 
 def test_code_without_a_terminator_ends_by_silence(scanner_of, pty, heard):
