@@ -15,8 +15,8 @@ from pyzbar import pyzbar
 
 from bench.figure import WARM_UP, Figure, Setup, cost, interleaved, p50
 from gate.decoder.frame import Frame
+from gate.decoder.ladder import LadderReader
 from gate.decoder.still import LOOK_EVERY, StillReader
-from gate.decoder.symbols import LadderReader
 
 WIDTH, HEIGHT = 1280, 720
 SCENES = 16

@@ -70,8 +70,6 @@ def test_every_module_has_a_level_and_every_level_its_module() -> None:
 @pytest.mark.parametrize("file", [f for f in FILES if LEVELS.get(name_of(f), 9) <= 2],
                          ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_the_pure_part_reads_no_clock_file_socket_thread_or_random_number(file: Path) -> None:
-    if file.name == "symbols.py":
-        return  # reads picture files for `gate decode`, in the process that asked
     assert not {module.split(".")[0] for module in imports_of(file)} & IMPURE
 
 

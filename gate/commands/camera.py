@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from gate.decoder.symbols import Engine
+from gate.decoder.engines import Engine
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that the kernel sends us when our parent dies."""
@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
     """Serve frames until killed."""
     if args.parent is not None and not die_with(args.parent):
         return 0
+    from gate.decoder.engines import open_reader
     from gate.decoder.frame import check_size
     from gate.decoder.still import StillReader
-    from gate.decoder.symbols import open_reader
     from gate.drivers.camera_process import CameraProcess
     from gate.drivers.camera_sources import View, open_source
     from gate.drivers.camera_wire import Alive

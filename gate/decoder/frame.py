@@ -30,16 +30,9 @@ class Frame:
 
     def __post_init__(self) -> None:
         check_size(self.width, self.height)
-        if self.stride < self.width or len(self.luma) < self.stride * (self.height - 1) + self.width:
+        if self.stride < self.width or len(self.luma) < self.stride * self.height:
             raise UsageError(f"{len(self.luma)} bytes are too few for {self.width} x {self.height} px "
                              f"in rows of {self.stride} bytes")
-
-    def part(self, left: int, top: int, right: int, bottom: int) -> Frame:
-        """What lies within these bounds, as far as they lie within the image (at least one pixel), without a copy."""
-        left, top = (max(0, min(at, side - 1)) for at, side in ((left, self.width), (top, self.height)))
-        right, bottom = max(left + 1, min(right, self.width)), max(top + 1, min(bottom, self.height))
-        rows = memoryview(self.luma)[top * self.stride + left:(bottom - 1) * self.stride + right]
-        return Frame(rows, right - left, bottom - top, self.stride)
 
     def packed(self) -> bytes:
         """The pixels without the padding at the end of each row."""
@@ -58,6 +51,17 @@ def check_size(width: int, height: int) -> None:
     if not (1 <= width <= SIDE_MAX_PX and 1 <= height <= SIDE_MAX_PX and width * height <= AREA_MAX_PX2):
         raise UsageError(f"an image of {width} x {height} px: each side may be 1 to {SIDE_MAX_PX} px, "
                          f"and the whole {AREA_MAX_PX2} px")
+
+
+def image_of(frame: Frame) -> Any:
+    """The frame as a grey Pillow image, without a copy."""
+    images = load_library("PIL.Image", CAMERA_EXTRA)
+    return images.frombuffer("L", (frame.width, frame.height), frame.luma, "raw", "L", frame.stride, 1)
+
+
+def frame_of(image: Any) -> Frame:
+    """A grey Pillow image as a frame."""
+    return Frame(image.tobytes(), image.width, image.height, image.width)
 
 
 def load_library(module: str, remedy: str) -> Any:

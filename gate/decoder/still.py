@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gate.decoder.frame import CAMERA_EXTRA, Frame, load_library
+from gate.decoder.frame import CAMERA_EXTRA, Frame, image_of, load_library
 from gate.decoder.symbols import Symbol, SymbolReader
 
 LOOK_EVERY = 15
@@ -42,6 +42,5 @@ class StillReader:
         return bool(largest <= NOISE_LEVELS)
 
     def _sampled(self, frame: Frame) -> Any:
-        image = self._images.frombuffer("L", (frame.width, frame.height), frame.luma, "raw", "L", frame.stride, 1)
         size = max(1, frame.width // PITCH_PX), max(1, frame.height // PITCH_PX)
-        return image.resize(size, self._images.Resampling.NEAREST)
+        return image_of(frame).resize(size, self._images.Resampling.NEAREST)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gate.decoder.frame import CAMERA_EXTRA, Frame, check_size, load_library
-from gate.decoder.symbols import LadderReader, Symbol
+from gate.decoder.ladder import ThoroughReader
+from gate.decoder.symbols import Symbol
 from gate.errors import UsageError
 
 IMAGE_MAX_BYTES = 32 * 1024 * 1024
@@ -21,7 +22,7 @@ def read_image(path: str | Path) -> list[Symbol]:
     Raises:
         UsageError: not an image file within the limits (`load_image`).
     """
-    return LadderReader(thorough=True).read(load_image(path))
+    return ThoroughReader().read(load_image(path))
 
 
 def load_image(path: str | Path) -> Frame:

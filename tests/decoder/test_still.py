@@ -8,9 +8,10 @@ import pytest
 import segno
 from PIL import Image
 
+from gate.decoder.engines import open_reader
 from gate.decoder.frame import Frame
 from gate.decoder.still import LOOK_EVERY, NOISE_LEVELS, StillReader
-from gate.decoder.symbols import Symbol, open_reader
+from gate.decoder.symbols import Symbol
 
 WIDTH, HEIGHT = 640, 480
 

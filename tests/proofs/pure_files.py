@@ -7,7 +7,9 @@ from pathlib import Path
 import gate
 
 PACKAGE = Path(gate.__file__).parent
-READS_PICTURES = frozenset({"symbols.py", "still.py", "frame.py"})
+READS_PICTURES = frozenset({
+    "engines.py", "frame.py", "ladder.py", "still.py", "straight.py", "symbols.py", "zbar.py", "zxing.py",
+})
 """Called by the camera's process and by `gate decode`: pixels and files, nothing that decides."""
 
 
