@@ -78,6 +78,11 @@ crosscheck: .venv-crosscheck/installed  ## .venv-crosscheck: the implementation 
 	.venv/bin/pip $(PIP_INSTALL) --require-hashes --no-deps --target .venv-mutation -r requirements/mutation.lock
 	touch $@
 
+.venv-fuzz/installed: requirements/fuzz.lock requirements/gate.lock | python system
+	@[ -x .venv-fuzz/bin/python ] || $(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip $(PIP_INSTALL) --require-hashes --no-deps -r requirements/gate.lock -r requirements/fuzz.lock
+	touch $@
+
 # --- see it ---
 
 .PHONY: demo
@@ -113,6 +118,10 @@ pure: venv  ## the tests of the part that decides, with the network cut
 .PHONY: sabotage
 sabotage: system-tests venv  ## take each mechanism out of a copy, and see its proof fail
 	@.venv/bin/python -m tests.sabotage
+
+.PHONY: fuzz
+fuzz: .venv-fuzz/installed  ## hostile input for every parser, for T seconds in all (docs/fuzzing.md); T=600
+	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(or $(T),600)
 
 .PHONY: coverage
 coverage: venv  ## that the tests take every branch of the part that decides
@@ -165,6 +174,7 @@ lock: | python  ## requirements/*.lock from pyproject.toml
 	$(LOCK) pyproject.toml --extra central -o requirements/central.lock
 	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
 	printf '%s\n' base45 cwt pycose | $(LOCK) - -o requirements/crosscheck.lock
+	echo 'atheris<3.1' | $(LOCK) - -o requirements/fuzz.lock  # 3.1 has no wheel for Python 3.11
 	echo mutmut | $(LOCK) --constraint requirements/dev.lock - -o requirements/mutation.lock
 
 .PHONY: wheel

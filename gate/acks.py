@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from gate import wire
 from gate.cose import PrivateKey, parse_sign1, sign1, verify1
 from gate.errors import ForgedError, MalformedError, UnknownKeyError
+from gate.strict_json import NOT_IN_FORM
 from gate.trust import Keyring, Purpose
 
 PURPOSE: Purpose = "recorder"
@@ -35,7 +35,7 @@ def read_ack(payload: bytes, keyring: Keyring) -> wire.Ack:
     envelope = wire.read_message(payload, "ack", wire.SignedAck)
     try:
         message = parse_sign1(base64.b64decode(envelope.sign1, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:
         raise MalformedError(f"an acknowledgement that is not base64: {error}") from error
     keys = keyring.find(message.kid, PURPOSE)
     if not keys:
@@ -47,6 +47,6 @@ def read_ack(payload: bytes, keyring: Keyring) -> wire.Ack:
             continue
         try:
             return msgspec.json.decode(signed, type=wire.Ack)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except NOT_IN_FORM as error:
             raise MalformedError(f"not an acknowledgement: {error}") from error
     raise ForgedError("an acknowledgement that its key did not sign")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
+
+import msgspec
 
 from gate.errors import MalformedError
 
 JSON_MAX_BYTES = 65_536
+
+NOT_IN_FORM = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec's decoders raise, typed messages included: bad UTF-8 and deep nesting are not its own errors."""
 
 
 def read_json_object(data: bytes) -> dict[str, Any]:
@@ -19,7 +25,8 @@ def read_json_object(data: bytes) -> dict[str, Any]:
     if len(data) > JSON_MAX_BYTES:
         raise MalformedError(f"JSON of {len(data)} bytes; at most {JSON_MAX_BYTES} are read")
     try:
-        found = json.loads(data.decode(), object_pairs_hook=_every_key_once, parse_constant=_refuse)
+        found = json.loads(
+            data.decode(), object_pairs_hook=_every_key_once, parse_float=_finite, parse_constant=_refuse)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"not readable as JSON: {error}") from error
@@ -45,8 +52,13 @@ def _every_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant[:40]} is no number")
 
 
 def _check_canonical(item: Any) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from gate import __version__
 from gate.errors import MalformedError
 from gate.model import EventKind
+from gate.strict_json import NOT_IN_FORM
 
 VERSION = "gate/1"
 BATCH_MAX_EVENTS = 64
@@ -114,7 +115,7 @@ def read_event(body: bytes) -> Event:
         raise MalformedError(f"event of {len(body)} bytes; at most {EVENT_MAX_BYTES} are read")
     try:
         event = _event.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except NOT_IN_FORM as error:
         raise MalformedError(f"not an event: {error}") from error
     if event.seq < 1 or not event.type.startswith(EVENT_TYPE) or len(event.prevhash) != 64:
         raise MalformedError("not an event: seq, type or prevhash is out of form")
@@ -138,7 +139,7 @@ def split_batch(payload: bytes) -> list[bytes]:
         raise MalformedError(f"batch of {len(payload)} bytes; at most {BATCH_MAX_BYTES} are read")
     try:
         bodies = [bytes(raw) for raw in _array.decode(payload)]
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except NOT_IN_FORM as error:
         raise MalformedError(f"not a batch: {error}") from error
     if not 1 <= len(bodies) <= BATCH_MAX_EVENTS:
         raise MalformedError(f"a batch carries 1 to {BATCH_MAX_EVENTS} events, not {len(bodies)}")
@@ -258,5 +259,5 @@ def read_message(payload: bytes, name: str, kind: type[Data]) -> Data:
         if envelope.type != f"gate.{name}":
             raise MalformedError(f"a message of type {envelope.type!r} where gate.{name} belongs")
         return msgspec.json.decode(envelope.data, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except NOT_IN_FORM as error:
         raise MalformedError(f"not a gate.{name} message: {error}") from error

@@ -20,6 +20,7 @@ from gate.commands.feed_lines import event_text, printable
 from gate.errors import MalformedError, UsageError
 from gate.model import EventKind
 from gate.mqtt_client import Answered, Arrived, Down, Link, Up
+from gate.strict_json import NOT_IN_FORM
 from gate.texts import state_words
 
 HELP = "print a broker's feed readably"
@@ -89,7 +90,7 @@ def _json_line(message: Arrived) -> str:
     try:
         msgspec.json.decode(message.payload)  # for its faults: `format` looks less closely
         payload = msgspec.json.format(message.payload, indent=-1)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except NOT_IN_FORM:
         payload = b"null"
     return msgspec.json.encode({
         "schema": SCHEMA, "topic": message.topic, "retained": message.retained, "payload": msgspec.Raw(payload),

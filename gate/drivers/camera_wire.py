@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from gate.errors import DeviceError, UsageError
+from gate.strict_json import NOT_IN_FORM
 
 HEARTBEAT_S = 0.2
 """How often the process says that it runs, and how old its newest frame is."""
@@ -54,7 +55,7 @@ def decode(packet: bytes) -> Message:
         raise DeviceError(f"the camera process sent a packet above {MESSAGE_MAX_BYTES} bytes")
     try:
         return _DECODER.decode(packet)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except NOT_IN_FORM as error:
         raise DeviceError(f"the camera process sent what is no message: {error}") from error
 
 

@@ -23,6 +23,7 @@ import msgspec
 
 from gate.errors import StoreError
 from gate.model import EventKind, Record
+from gate.strict_json import NOT_IN_FORM
 
 SLOTS = 128
 SLOT_BYTES = 2048
@@ -125,5 +126,5 @@ class ExitJournal:
             return None
         try:
             return _decoder.decode(body)
-        except msgspec.MsgspecError:
+        except NOT_IN_FORM:
             return None

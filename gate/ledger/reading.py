@@ -9,18 +9,23 @@ from __future__ import annotations
 import hmac
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from gate import wire
 from gate.errors import MalformedError, StoreError
+from gate.ledger.database import EVENT_TABLE, DamagedError, is_damage
 from gate.model import EventKind
 
 READ_ROWS = 1000
 """How many rows one look at the file takes."""
-_ROW = "SELECT seq, CAST(body AS BLOB), CAST(hash AS BLOB) FROM event"  # whatever type a tampered file holds
+# Whatever a damaged file holds: blobs, be they empty.
+_ROW = "SELECT seq, CAST(coalesce(body, '') AS BLOB), CAST(coalesce(hash, '') AS BLOB) FROM event"
+
+Value = TypeVar("Value", str, int, bytes)
 
 
 class Row(NamedTuple):
@@ -48,17 +53,24 @@ class LedgerReader:
         """Open the file.
 
         Raises:
-            StoreError: there is no ledger at `path`, or it cannot be read.
+            StoreError: there is no ledger at `path`, or it cannot be read, which any later call may find as well.
         """
         self.path = path
         self._lock = Lock()
         try:
             self._db = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True,
                                        isolation_level=None, check_same_thread=False)
-            self.epoch: str = self._meta("epoch")
-        except (sqlite3.Error, TypeError) as error:
-            raise StoreError(f"{path}: no ledger can be read there ({error}); is that the file in the gate's "
-                             "state_dir, and may you read it?") from error
+        except sqlite3.Error as error:
+            raise self._unreadable(str(error)) from error
+        try:
+            with self._looking():
+                table = self._db.execute("SELECT sql FROM sqlite_master WHERE name = 'event'").fetchone()
+                if table != (EVENT_TABLE,):
+                    raise self._unreadable("no table of events in it")
+                self.epoch = self._meta("epoch", str)
+        except StoreError:
+            self._db.close()
+            raise
 
     def rows_after(self, seq: int, limit: int, up_to_seq: int | None = None) -> list[Row]:
         """At most `limit` rows that follow `seq`, in order, none beyond `up_to_seq`."""
@@ -83,16 +95,17 @@ class LedgerReader:
 
     def prove(self) -> Proof:
         """Recompute the chain over the whole file, from the anchor on."""
-        with self._lock:
+        with self._looking():
             self._db.execute("BEGIN")  # the anchor and the rows after it belong to one moment
             try:
-                anchor_seq, anchor_hash = self._meta("anchor_seq"), bytes(self._meta("anchor_hash"))
+                anchor_seq, anchor_hash = self._meta("anchor_seq", int), self._meta("anchor_hash", bytes)
                 first = [Row(*row) for row in self._db.execute(
                     f"{_ROW} ORDER BY seq LIMIT ?", (READ_ROWS,))]
             finally:
                 self._db.execute("COMMIT")
         proof = prove_chain(self._from(first), self.epoch, anchor_seq, anchor_hash)
-        acked_seq = self._meta("acked_seq")
+        with self._looking():
+            acked_seq = self._meta("acked_seq", int)
         last_seq = self._query("SELECT coalesce(max(seq), ?) FROM event", anchor_seq)[0][0]
         if proof.bad_seq is None and acked_seq > last_seq:
             return proof._replace(bad_seq=last_seq + 1, problem="the recorder has it, and it is gone from here")
@@ -113,15 +126,28 @@ class LedgerReader:
             yield from rows
             rows = self.rows_after(rows[-1].seq, READ_ROWS)
 
-    def _meta(self, key: str) -> Any:
-        return self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+    def _meta(self, key: str, kind: type[Value]) -> Value:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None or not isinstance(row[0], kind):
+            raise self._unreadable(f"its {key} is missing, or not in form")
+        return row[0]
 
     def _query(self, sql: str, *parameters: Any) -> list[Any]:
+        with self._looking():
+            return self._db.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """One look at the file, by one thread; text in a damaged one need not be UTF-8."""
         try:
             with self._lock:
-                return self._db.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: cannot be read ({error})") from error
+                yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unreadable(str(error), DamagedError if is_damage(error) else StoreError) from error
+
+    def _unreadable(self, why: str, kind: type[StoreError] = StoreError) -> StoreError:
+        return kind(f"{self.path}: no ledger can be read there ({why}); is that the file in the gate's state_dir, "
+                    "and may you read it?")
 
 
 def prove_chain(
@@ -148,8 +174,9 @@ def prove_chain(
             return Proof(events, lost, row.seq, "it is not chained to the event before it")
         if row.seq != seq + 1:
             holes.append((seq + 1, row.seq - 1))
-        if event.kind == EventKind.EVENTS_LOST and "from_seq" in event.data:
-            told.append((event.data["from_seq"], event.data["to_seq"]))
+        match event:
+            case wire.Event(kind=EventKind.EVENTS_LOST, data={"from_seq": int(first), "to_seq": int(last)}):
+                told.append((first, last))
         events, seq, prev = events + 1, row.seq, row.hash
     told.sort()
     for first, last in holes:

@@ -19,6 +19,7 @@ from datetime import date, datetime, time, timedelta
 import msgspec
 
 from gate.errors import DocumentError
+from gate.strict_json import NOT_IN_FORM
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
@@ -66,7 +67,7 @@ def schedules_from_json(data: bytes) -> Schedules:
         raise DocumentError(f"schedules.json has {len(data)} bytes; at most {SCHEDULES_MAX_BYTES} are read")
     try:
         file = msgspec.json.decode(data, type=_File)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except NOT_IN_FORM as error:
         raise DocumentError(f"schedules.json: {error}") from error
     if file.schema != "gate.schedules/1":
         raise DocumentError(f"schedules.json: schema {file.schema!r} is not gate.schedules/1")
