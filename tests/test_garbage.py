@@ -27,8 +27,9 @@ AT_ONCE = SCANS_MAX // 2
 """So many codes are under way at most, so that the inbox drops none and each is really judged."""
 
 ALIVE = encode(Alive(frames=1, frame_age_s=0.0))
-NO_MESSAGES = (b"\xc1", b"\x81\xa4type\xa4\xff\xff\xff\xff", b"\x81" * 60_000, encode(Code(b"x", 1))[:-1], encode(Code(b"x", 1)) + b"\0",
-               encode(Alive(0, 0.0)).replace(b"alive", b"ALIVE"), b"\0" * MESSAGE_MAX_BYTES, b"GP1:", b"{}")
+NO_MESSAGES = (b"\xc1", b"\x81\xa4type\xa4\xff\xff\xff\xff", b"\x81" * 60_000, encode(Code(b"x", 1))[:-1],
+               encode(Code(b"x", 1)) + b"\0", encode(Alive(0, 0.0)).replace(b"alive", b"ALIVE"),
+               b"\0" * MESSAGE_MAX_BYTES, b"GP1:", b"{}")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
