@@ -24,6 +24,7 @@ NOUNS = {
     "events": "read, verify or export this gate's ledger",
     "outputs": "put every output in its safe state, or test each",
     "documents": "import a signed set of documents, or show what is in force",
+    "policy": "try a policy pack by its cases, read it, replay past decisions against it",
     "simulate": "run scenario files: config + timed stimuli -> expected effects and events",
     "demo": "a whole gate on this machine, with simulated hardware",
     "bench": "measure speed and memory against floors and peers",

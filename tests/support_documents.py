@@ -15,7 +15,7 @@ from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from gate.central.document_root import init_repository, newest_root, sign
 from gate.central.documents import Published, publish
-from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES, load_documents
+from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES, load_documents
 from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES, Imported, import_documents
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
@@ -66,6 +66,7 @@ class Site:
         (self.drafts / ISSUERS).write_bytes(b'{"schema": "gate.issuers/1", "issuers": []}')
         (self.drafts / REVOCATIONS).write_bytes(revocations_to_json(Revocations(holders=frozenset(revoked))))
         (self.drafts / SCHEDULES).write_bytes(b'{"schema": "gate.schedules/1", "schedules": {}}')
+        (self.drafts / PACKS).write_bytes(b'{"schema": "gate.policy-packs/1", "packs": []}')
         return {name: self.drafts / name for name in TARGET_MAX_BYTES}
 
     def publish(self, *holders: str, days: float = 0, revoked: tuple[str, ...] = ()) -> Published:

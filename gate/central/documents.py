@@ -19,7 +19,7 @@ from pathlib import Path
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from gate.central.document_root import newest_root, read_metadata, sign
-from gate.documents import ROSTER, read_document
+from gate.documents import OPTIONAL, ROSTER, read_document
 from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES
 from gate.documents.roster_file import check_roster
 from gate.durable import only_one, sync, write_whole
@@ -57,7 +57,8 @@ def publish(
         version, before = _next(metadata)
         expires_at = now + timedelta(days=days)
         targets = Targets(version=version, expires=expires_at, targets={
-            name: _take(repo, name, documents.get(name), before, token_key) for name in TARGET_MAX_BYTES
+            name: target for name in TARGET_MAX_BYTES
+            if (target := _take(repo, name, documents.get(name), before, token_key))
         })
         targets_json = sign(targets, root, keys)
         meta = {"targets.json": _meta(version, targets_json)}
@@ -96,12 +97,15 @@ def published(repo: Path) -> Published:
     )
 
 
-def _take(repo: Path, name: str, source: Path | None, before: Targets | None, token_key: bytes) -> TargetFile:
+def _take(
+    repo: Path, name: str, source: Path | None, before: Targets | None, token_key: bytes,
+) -> TargetFile | None:
     """Bring one document into the repository, read as a gate would read it, under its hash."""
     if source is None:
-        if before is None:
+        published_last = before.targets.get(name) if before else None
+        if published_last is None and name not in OPTIONAL:
             raise DocumentError(f"the first publication needs {name}")
-        return before.targets[name]
+        return published_last
     try:
         length = source.stat().st_size
     except OSError as error:
@@ -111,7 +115,9 @@ def _take(repo: Path, name: str, source: Path | None, before: Targets | None, to
     if name == ROSTER:
         check_roster(source, token_key)
     else:
-        read_document(name, source.read_bytes())
+        read = read_document(name, source.read_bytes())
+        if left_out := getattr(read, "left_out", ()):
+            raise DocumentError(f"{name}: no gate can use {'; '.join(left_out)}: mend it or take it out")
     target = TargetFile.from_file(name, str(source), ["sha256"])
     place = repo / "targets" / f"{target.hashes['sha256']}.{name}"
     if not place.exists():

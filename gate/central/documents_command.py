@@ -17,9 +17,11 @@ from gate.central.document_root import ONLINE_ROLES, ROOT_DAYS, init_repository,
 from gate.central.documents import DOCUMENT_DAYS, Published, publish, published
 from gate.central.holiday_dates import with_holidays
 from gate.central.people import revocations, roster_rows
-from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES
+from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES
 from gate.documents.roster_builder import build_roster
 from gate.errors import UsageError
+from gate.pack_files import read_pack
+from gate.policy.health.pack import packs_to_json
 from gate.token_key import make_token_key, read_token_key
 from gate.trust import Keyring, keyring_to_json, revocations_to_json
 
@@ -61,6 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                           help="schedules.json; left out, the last one stays")
     publish_.add_argument("--holidays", metavar="COUNTRY",
                           help="add to --schedules that country's holidays of this year and the next, e.g. VN")
+    publish_.add_argument("--packs", nargs="*", metavar="PACK",
+                          help="the policy packs, each a file or the name of a shipped one; left out, the last stay")
     publish_.add_argument("--keep-roster", action="store_true", help="leave the people as published last")
     publish_.add_argument("--expires-days", type=int, default=DOCUMENT_DAYS,
                           help="after so many days gates refuse to import this set (default: %(default)s)")
@@ -122,6 +126,8 @@ def _publish(args: argparse.Namespace) -> int:
             if args.holidays:
                 schedules = with_holidays(schedules, args.holidays, (now.year, now.year + 1))
             document(SCHEDULES, schedules)
+        if args.packs is not None:
+            document(PACKS, packs_to_json([read_pack(pack) for pack in args.packs]))
         result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days)
     _show(result, args)
     return FINE

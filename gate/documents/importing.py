@@ -31,6 +31,8 @@ from tuf.api.serialization import DeserializationError
 from gate.clock import BUILD_FLOOR
 from gate.documents import (
     ISSUERS,
+    OPTIONAL,
+    PACKS,
     REVOCATIONS,
     ROSTER,
     SCHEDULES,
@@ -46,6 +48,7 @@ from gate.documents.tuf_folder import FolderUpdater, refusing
 from gate.durable import only_one, point, sync, sync_tree, write_whole
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Now
+from gate.policy.health.pack import PACKS_MAX_BYTES
 from gate.policy.schedule import SCHEDULES_MAX_BYTES
 from gate.trust import DOCUMENT_MAX_BYTES
 
@@ -54,8 +57,9 @@ TARGET_MAX_BYTES = {
     ISSUERS: DOCUMENT_MAX_BYTES,
     REVOCATIONS: DOCUMENT_MAX_BYTES,
     SCHEDULES: SCHEDULES_MAX_BYTES,
+    PACKS: PACKS_MAX_BYTES,
 }
-"""The documents that a set has to hold, and the longest each may be whatever its signature allows."""
+"""The documents that a set holds, and the longest each may be whatever its signature allows."""
 
 FREE_MIN_BYTES = 64 * 1024**2
 """Room that an import leaves to the ledger."""
@@ -128,7 +132,7 @@ def _import(source: Path, folder: Path, root: bytes, token_key: bytes, now: Now)
         finally:
             if _contents(trust) != _contents(folder / "trust"):
                 _put(trust, folder / "trusts", "trust", folder / "trust")  # 3
-        targets = {name: _target(updater, name) for name in TARGET_MAX_BYTES}
+        targets = {name: target for name in TARGET_MAX_BYTES if (target := _target(updater, name))}
         note = _describe(folder / "trust", targets)
         same = {name for name in targets if in_force and updater.is_target(targets[name], in_force / name)}
         if in_force and len(same) == len(targets) and _noted(in_force) == note:
@@ -161,9 +165,11 @@ def _noted(in_force: Path | None) -> SetNote | None:
     return None
 
 
-def _target(updater: FolderUpdater, name: str) -> TargetFile:
+def _target(updater: FolderUpdater, name: str) -> TargetFile | None:
     target = updater.get_targetinfo(name)
     if target is None:
+        if name in OPTIONAL:
+            return None
         raise DocumentError(f"missing: targets.json does not list {name}")
     if target.length > TARGET_MAX_BYTES[name]:
         raise DocumentError(f"too long: {name}, {target.length} bytes; at most {TARGET_MAX_BYTES[name]} are read")

@@ -13,7 +13,7 @@ import pytest
 
 from gate.clock import SHIFT_START
 from gate.model import Claims, Credential, Direction, Mode, Now, Proof, Reason, RosterEntry
-from gate.policy.context import Context
+from gate.policy.context import Context, Objection
 from gate.policy.rules import RULES, Rule, judge
 from gate.policy.schedule import schedules_from_json
 from gate.texts import TEXTS
@@ -44,6 +44,12 @@ CASES = [
     ("pass revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(passes=frozenset({"00" * 8}))}},
      Reason.REVOKED),
     ("another pass revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(frozenset({"11"}))}}, None),
+    ("certificate revoked", {"claims": replace(CLAIMS, key_fingerprint="ab" * 32),
+                             "documents": {"revocations": Revocations(fingerprints=frozenset({"ab" * 32}))}},
+     Reason.REVOKED),
+    ("another of its kid revoked", {"claims": replace(CLAIMS, key_fingerprint="ab" * 32),
+                                    "documents": {"revocations": Revocations(fingerprints=frozenset({"cd" * 32}))}},
+     None),
     ("key revoked", {"claims": CLAIMS, "documents": {"revocations": Revocations(keys=frozenset({"a2lk"}))}},
      Reason.REVOKED),
     ("clock untrusted, continue", {"now": UNTRUSTED}, None),
@@ -81,12 +87,12 @@ def test_no_rule_binds_exit(what: str, case: dict[str, Any], reason: Reason | No
 def test_lockdown_speaks_before_any_other_rule() -> None:
     everything = context(mode=Mode.LOCKDOWN, entry=replace(ENTRY, valid_until_at=SHIFT_START, areas=frozenset()),
                          documents={"revocations": Revocations(holders=frozenset({"an"}))})
-    assert judge(everything) == ("lockdown", Reason.LOCKDOWN)
-    assert judge(everything, RULES[1:]) == ("revocation", Reason.REVOKED)
+    assert judge(everything) == Objection("lockdown", Reason.LOCKDOWN)
+    assert judge(everything, RULES[1:]) == Objection("revocation", Reason.REVOKED)
 
 
 def test_no_rules_deny() -> None:
-    assert judge(context(), ()) == ("no-rules", Reason.INTERNAL_ERROR)
+    assert judge(context(), ()) == Objection("no-rules", Reason.INTERNAL_ERROR)
 
 
 def test_every_reason_has_a_text_in_both_languages_and_a_next_step() -> None:
@@ -101,6 +107,6 @@ def test_the_rule_of_the_page_works() -> None:
     exec(source, written)
     sunday = replace(NOW, utc=datetime.fromisoformat("2026-11-22T12:00:00+07:00"))
     rules = (Rule("sunday", written["rule"]),)
-    assert judge(context(now=sunday), rules) == ("sunday", Reason.OUT_OF_TIME_RANGE)
+    assert judge(context(now=sunday), rules) == Objection("sunday", Reason.OUT_OF_TIME_RANGE)
     assert judge(context(now=replace(sunday, trusted=False)), rules) is None
     assert judge(context(), rules) is None
