@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from gate.decoder.frame import AREA_MAX_PX2, CAMERA_EXTRA, SIDE_MAX_PX, Frame, frame_of, image_of, load_library
-from gate.decoder.straight import flattened
+from gate.decoder.frame import CAMERA_EXTRA, SIDE_MAX_PX, Frame, frame_of, image_of, load_library
+from gate.decoder.straight import BULGES, Bulge, flat_px2, flattened
 from gate.decoder.symbols import Symbol, largest_first
 from gate.decoder.zbar import ZbarReader
 from gate.decoder.zxing import Sight, Unread, ZxingReader
 
-SECOND_LOOK_EVERY = 8
+SECOND_LOOK_EVERY = 16
 """One frame in so many in which nothing was seen is looked at once more."""
 UNREAD_MAX = 4
 """Symbols of one frame that were seen and not read, and are looked at more closely: the largest."""
 MARGIN_PX = 24
 """What is looked at around such a symbol: its quiet zone, and what its finder patterns left out."""
-FLAT_MAX_PX2 = 120_000
-"""Pixels of one frame's symbols that are laid flat: five ways for a pass of ours, one for the densest certificate."""
+FLAT_PX2 = 90_000
+"""Pixels that are laid flat for one frame: a small symbol four ways; at least one way."""
 DOUBLE_MAX_PX2 = 2_100_000
 """Larger images (full HD) are not doubled: their modules are large enough, and it would take too long."""
 
@@ -27,12 +27,14 @@ DOUBLE_MAX_PX2 = 2_100_000
 class LadderReader:
     """zxing-cpp once. A symbol that it saw and could not read is looked at closely; an empty scene now and then.
 
-    So an empty scene costs little more than zxing-cpp, and so does one that holds codes it can read.
+    So an empty scene costs little more than zxing-cpp, and so does one that holds codes it can read. What there is to
+    try for one frame is more than there is time for: frames take turns.
     """
 
     def __init__(self) -> None:
         self._zxing = ZxingReader()
         self._empty_frames = 0
+        self._flat_turns = 0
 
     def read(self, frame: Frame) -> list[Symbol]:
         sight = self._zxing.look(frame)
@@ -40,7 +42,7 @@ class LadderReader:
             self._empty_frames = 0
         else:
             sight = self._second_look(frame)
-        return largest_first(sight.symbols + _closely(self._zxing, frame, sight.unread, FLAT_MAX_PX2))
+        return largest_first(sight.symbols + self._closely(frame, sight.unread)) if sight.unread else sight.symbols
 
     def _second_look(self, frame: Frame) -> Sight:
         """By the histogram: at half the size, in which print's dots and screens' grids melt into areas; or whole."""
@@ -51,6 +53,21 @@ class LadderReader:
         if turn % 2:
             return self._zxing.look(frame, histogram=True, downscale=False)
         return self._zxing.look(frame_of(image_of(frame).reduce(2)), histogram=True, downscale=False).enlarged(2)
+
+    def _closely(self, frame: Frame, unread: list[Unread]) -> list[Symbol]:
+        """What the unread symbols say by the histogram of their own place; one of the others is laid flat."""
+        image, found, crumpled = image_of(frame), [], []
+        for seen in unread[:UNREAD_MAX]:
+            symbols = _at_its_place(self._zxing, image, seen)
+            found += symbols
+            if not symbols:
+                crumpled.append(seen)
+        if crumpled:
+            turn, which = divmod(self._flat_turns, len(crumpled))
+            self._flat_turns += 1
+            seen = crumpled[which]
+            found += _laid_flat(self._zxing, image, seen, _ways(seen.modules, turn))
+        return found
 
 
 class ThoroughReader:
@@ -63,13 +80,17 @@ class ThoroughReader:
         if symbols := LadderReader().read(frame):
             return symbols
         for image in _changed(image_of(frame)):
-            changed = frame_of(image)
             for histogram in (True, False):
-                sight = self._zxing.look(changed, histogram=histogram)
-                if symbols := sight.symbols or _closely(self._zxing, changed, sight.unread, AREA_MAX_PX2):
+                sight = self._zxing.look(frame_of(image), histogram=histogram)
+                if symbols := sight.symbols or self._closely(image, sight.unread):
                     shrunk = frame.width / image.width
                     return [replace(symbol, size_px2=round(symbol.size_px2 * shrunk ** 2)) for symbol in symbols]
         return self._zbar.read(frame)
+
+    def _closely(self, image: Any, unread: list[Unread]) -> list[Symbol]:
+        return largest_first(
+            symbol for seen in unread[:UNREAD_MAX]
+            for symbol in _at_its_place(self._zxing, image, seen) or _laid_flat(self._zxing, image, seen, BULGES))
 
 
 def _changed(image: Any) -> Iterator[Any]:
@@ -84,29 +105,24 @@ def _changed(image: Any) -> Iterator[Any]:
     yield image.filter(filters.BoxBlur(1))
 
 
-def _closely(zxing: ZxingReader, frame: Frame, unread: list[Unread], flat_max_px2: int) -> list[Symbol]:
-    """What the unread symbols say: by the histogram of their own place, or laid flat one way or another."""
-    found: list[Symbol] = []
-    if not unread:
-        return found
-    image = image_of(frame)
-    for seen in unread[:UNREAD_MAX]:
-        symbols = _look(zxing, _around(image, seen))
-        ways = flattened(image, seen.corners, seen.modules, flat_max_px2)
-        while not symbols and (flat := next(ways, None)):
-            flat_max_px2 -= flat.width * flat.height
-            symbols = [replace(symbol, size_px2=seen.size_px2) for symbol in _look(zxing, flat)]
-        found += symbols
-    return found
-
-
-def _look(zxing: ZxingReader, image: Any) -> list[Symbol]:
-    return zxing.look(frame_of(image), histogram=True, downscale=False).symbols
-
-
-def _around(image: Any, seen: Unread) -> Any:
-    """The part of an image that holds a symbol and its surroundings."""
+def _at_its_place(zxing: ZxingReader, image: Any, seen: Unread) -> list[Symbol]:
+    """What the histogram of a symbol's own surroundings lets be read."""
     xs, ys = zip(*seen.corners, strict=True)
     left, top = max(min(xs) - MARGIN_PX, 0), max(min(ys) - MARGIN_PX, 0)
-    return image.crop((left, top, max(left + 1, min(max(xs) + MARGIN_PX, image.width)),
-                       max(top + 1, min(max(ys) + MARGIN_PX, image.height))))
+    place = image.crop((left, top, max(left + 1, min(max(xs) + MARGIN_PX, image.width)),
+                        max(top + 1, min(max(ys) + MARGIN_PX, image.height))))
+    return zxing.look(frame_of(place), histogram=True, downscale=False).symbols
+
+
+def _laid_flat(zxing: ZxingReader, image: Any, seen: Unread, ways: Iterable[Bulge]) -> list[Symbol]:
+    """The symbol as soon as one of the ways to lay it flat lets it be read."""
+    for flat in flattened(image, seen.corners, seen.modules, ways):
+        if symbol := zxing.read_one(frame_of(flat)):
+            return [replace(symbol, size_px2=seen.size_px2)]
+    return []
+
+
+def _ways(modules: int, turn: int) -> Iterable[Bulge]:
+    """The ways to lay a symbol flat for which there is time in one frame; the next turn has the next ones."""
+    count = min(max(1, FLAT_PX2 // flat_px2(modules)), len(BULGES))
+    return (BULGES[(turn * count + index) % len(BULGES)] for index in range(count))

@@ -6,7 +6,7 @@ module beside that grid. Nothing in one view tells which way, so a few ways are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import pi, sin
 from typing import Any
 
@@ -17,6 +17,8 @@ MODULE_PX = 4
 """Pixels a module in the flat image."""
 QUIET_MODULES = 4
 """ISO/IEC 18004 6.3.8: the light zone around a symbol."""
+MODULES_MAX = 117
+"""A denser symbol (above version 25) is not laid flat: a camera seldom shows its modules well enough."""
 BULGE = 0.02
 """How far the middle is pushed, as a share of the symbol's side."""
 BULGES = ((0, 1), (1, -1), (1, 1), (0, -1), (1, 0), (-1, 0), (-1, 1), (-1, -1))
@@ -25,38 +27,41 @@ _PATCHES = 4
 """The flat image is put together of so many patches in a row."""
 _LIGHT = 255
 
+Bulge = tuple[int, int]
 Point = tuple[float, float]
 Place = Callable[[float, float], Point]
 """A point of the symbol, 0 to 1 across and down it, to a point of the image."""
 
 
-def flattened(image: Any, corners: Corners, modules: int, most_px2: int) -> Iterator[Any]:
-    """The symbol between these corners as a square Pillow image, one way after another; `most_px2` in all of them."""
-    side = (modules + 2 * QUIET_MODULES) * MODULE_PX
+def flat_px2(modules: int) -> int:
+    """The area of the flat image of a symbol of so many modules."""
+    return ((modules + 2 * QUIET_MODULES) * MODULE_PX) ** 2
+
+
+def flattened(image: Any, corners: Corners, modules: int, bulges: Iterable[Bulge]) -> Iterator[Any]:
+    """The symbol between these corners as a square Pillow image, for each way of pushing its middle back.
+
+    None where its `modules` are not known (0) or over MODULES_MAX, or the corners span no area.
+    """
     place = _projection(corners)
-    if modules and place:
-        for bulge in BULGES[:most_px2 // side ** 2]:
-            yield _flat(image, place, side, QUIET_MODULES / modules, bulge)
+    if place and 0 < modules <= MODULES_MAX:
+        for bulge in bulges:
+            yield _flat(image, place, modules, bulge)
 
 
-def _flat(image: Any, place: Place, side: int, quiet: float, bulge: tuple[int, int]) -> Any:
-    def at(column: int, row: int) -> Point:
-        """Where a corner of a patch lies in `image`."""
-        across, down = ((1 + 2 * quiet) * index / _PATCHES - quiet for index in (column, row))
-        push = BULGE * _hump(across) * _hump(down)
-        return place(across + push * bulge[0], down + push * bulge[1])
-
+def _flat(image: Any, place: Place, modules: int, bulge: Bulge) -> Any:
+    quiet, side = QUIET_MODULES / modules, (modules + 2 * QUIET_MODULES) * MODULE_PX
+    steps = [(1 + 2 * quiet) * index / _PATCHES - quiet for index in range(_PATCHES + 1)]
+    humps = [sin(pi * step) if 0 < step < 1 else 0.0 for step in steps]  # 0 from the edges outwards
+    knots = [[place(across + BULGE * bulge[0] * hump * other, down + BULGE * bulge[1] * hump * other)
+              for across, hump in zip(steps, humps, strict=True)]
+             for down, other in zip(steps, humps, strict=True)]
     edges = [index * side // _PATCHES for index in range(_PATCHES + 1)]
     mesh = [((edges[column], edges[row], edges[column + 1], edges[row + 1]),
-             (*at(column, row), *at(column, row + 1), *at(column + 1, row + 1), *at(column + 1, row)))
+             (*knots[row][column], *knots[row + 1][column], *knots[row + 1][column + 1], *knots[row][column + 1]))
             for row in range(_PATCHES) for column in range(_PATCHES)]
     images = load_library("PIL.Image", CAMERA_EXTRA)
     return image.transform((side, side), images.Transform.MESH, mesh, images.Resampling.BILINEAR, fillcolor=_LIGHT)
-
-
-def _hump(along: float) -> float:
-    """1 in the middle of the symbol, 0 on its edges and outside."""
-    return sin(pi * along) if 0 < along < 1 else 0.0
 
 
 def _projection(corners: Corners) -> Place | None:

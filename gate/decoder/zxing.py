@@ -43,6 +43,11 @@ class ZxingReader:
 
     def __init__(self) -> None:
         self._zxing = load_library("zxingcpp", CAMERA_EXTRA)
+        self._options = {
+            "formats": self._zxing.BarcodeFormat.QRCodeModel2,
+            "try_invert": True,
+            "try_rotate": False,  # turns linear codes only; a QR is found at any angle
+        }
 
     def read(self, frame: Frame) -> list[Symbol]:
         return self.look(frame).symbols
@@ -55,16 +60,23 @@ class ZxingReader:
                 local averages see noise.
             downscale: look at a third of the size too, where the image is larger than 500 px.
         """
-        zxing = self._zxing
-        view = zxing.ImageView(frame.luma, frame.width, frame.height, zxing.ImageFormat.Lum, frame.stride, 1)
-        results = zxing.read_barcodes(
-            view, formats=zxing.BarcodeFormat.QRCodeModel2,
-            binarizer=zxing.Binarizer.GlobalHistogram if histogram else zxing.Binarizer.LocalAverage,
-            try_rotate=False,  # turns linear codes only; a QR is found at any angle
-            try_downscale=downscale, try_invert=True, return_errors=True)
+        binarizers = self._zxing.Binarizer
+        results = self._zxing.read_barcodes(
+            self._view(frame), **self._options, try_downscale=downscale, return_errors=True,
+            binarizer=binarizers.GlobalHistogram if histogram else binarizers.LocalAverage)
         symbols = [Symbol(result.bytes, area_px2(_corners(result))) for result in results if result.valid]
         unread = [Unread(_corners(result), _modules(result)) for result in results if not result.valid]
         return Sight(largest_first(symbols), sorted(unread, key=lambda seen: -seen.size_px2))
+
+    def read_one(self, frame: Frame) -> Symbol | None:
+        """The first symbol found by the histogram, for a view in which only one can be."""
+        result = self._zxing.read_barcode(
+            self._view(frame), **self._options, try_downscale=False, binarizer=self._zxing.Binarizer.GlobalHistogram)
+        return Symbol(result.bytes, area_px2(_corners(result))) if result else None
+
+    def _view(self, frame: Frame) -> Any:
+        return self._zxing.ImageView(
+            frame.luma, frame.width, frame.height, self._zxing.ImageFormat.Lum, frame.stride, 1)
 
 
 def _corners(result: Any) -> Corners:
