@@ -23,10 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decide and print; 0 granted, 1 denied."""
-    from gate.admission import answer
+    from gate.admission import answer, examine
     from gate.config.reading import load
     from gate.documents import load_documents
     from gate.errors import UsageError
+    from gate.explanation import explain
     from gate.lane_settings import clock_of, view_of
     from gate.model import Direction, Mode, Scan
     from gate.texts import hint_words, reason_text
@@ -39,9 +40,12 @@ def run(args: argparse.Namespace) -> int:
         if args.at.tzinfo is None:
             raise UsageError("--at needs an offset, as in 2026-11-23T06:55:00+07:00")
         now = replace(now, utc=args.at, trusted=True)
-    view = replace(view_of(settings.admission, settings.site, frozenset()), documents=documents, mode=Mode(args.mode))
+    view = view_of(settings.admission, settings.site, frozenset(), settings.health)
+    view = replace(view, documents=documents, mode=Mode(args.mode))
     for code in args.codes:
-        decision, view = answer(Scan("decide", Direction(args.direction), _payload(code), now.mono), view, now)
+        scan = Scan("decide", Direction(args.direction), _payload(code), now.mono)
+        case = examine(scan, view, now)
+        decision, view = answer(scan, view, now)
     text = reason_text(decision.reason.name)
     if args.json:
         print(json.dumps({
@@ -49,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
             "bacnet": decision.reason.bacnet, "rule": decision.rule, "hint": decision.hint,
             "format": decision.format, "proof": decision.proof.value, "holder": decision.holder,
             "at": now.utc.isoformat(), "clock_trusted": now.trusted, "documents": dict(documents.versions),
+            "observed": decision.observed,
             "steps": [{"number": step.number, "name": step.name, "outcome": step.outcome} for step in decision.steps],
+            "rules": [{**said._asdict(), "rule": said.rule.strip()} for said in explain(case)],
         }, ensure_ascii=False))
     else:
         print(f"{'✓' if decision.granted else '✗'} {decision.reason.name}: {text.vi} / {text.en}")
@@ -63,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"  documents: {versions or 'none imported yet'}")
             for step in decision.steps:
                 print(f"  {step.number} {step.name:16} {step.outcome}")
+            for said in explain(case):
+                print(f"      {said.rule:20} {said.outcome:28} {said.document:26} {said.proof}")
     return 0 if decision.granted else 1
 
 

@@ -18,23 +18,24 @@ ENTRY_ONLY = frozenset({Direction.ENTRY})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A check by name, and the directions that it may refuse."""
+    """A check by name, the signed document that it looks at beside the person's papers, what it may refuse."""
 
     name: str
     check: Check
+    document: str = ""
     binds: frozenset[Direction] = ENTRY_ONLY
 
 
 RULES: tuple[Rule, ...] = (
     Rule("lockdown", lockdown.rule),
-    Rule("revocation", revocation.rule),
+    Rule("revocation", revocation.rule, "revocations.json"),
     Rule("clock", freshness.clock_rule),
-    Rule("roster-age", freshness.roster_rule),
+    Rule("roster-age", freshness.roster_rule, "roster.sqlite"),
     Rule("validity", validity.rule),
     Rule("area", area.rule),
-    Rule("hours", hours.rule),
+    Rule("hours", hours.rule, "schedules.json"),
     Rule("second-code", second_code.rule),
-    Rule("health", health.rule),
+    Rule("health", health.rule, "packs.json"),
 )
 
 
