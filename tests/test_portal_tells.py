@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support_portal import (
+    AN,
+)
+from msgspec import structs
 
 from gate import portal
 from gate.clock import SHIFT_START
@@ -29,33 +33,6 @@ from gate.model import (
 )
 from gate.portal import Locked, Moved, NotLocked, NotMoved, NotWritten, Portal, State, Timing, Written
 from gate.portal.table import Input
-
-AN = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", "gp1", Proof.SIGNED, "an", "r1", "h1")
-BINH = replace(AN, holder="binh")
-OUT = replace(AN, direction=Direction.EXIT)
-STRANGER = Decision(False, Reason.UNKNOWN_CREDENTIAL, Direction.ENTRY, "in")
-AN_DATA = {
-    "reader": "in", "direction": "entry", "reason": "GRANTED", "bacnet": 1, "format": "gp1", "proof": "signed",
-    "holder": "an", "rule": "r1", "hint": "h1",
-}
-OUT_DATA = AN_DATA | {"direction": "exit"}
-LET_OUT = Release(Direction.EXIT, 0.6, must_record=False)
-DOOR, PASSAGE = Contact("door", True), Contact("passage", True)
-SHUT = Contact("door", False)
-LOCKDOWN, FREE = SetMode(Mode.LOCKDOWN, "operator", "test"), SetMode(Mode.FREE, "operator", "test")
-Life = list[tuple[float, portal.Fact]]
-IN: Life = [(0, AN), (0, Written(7)), (0.1, Flushed(7))]
-
-
-def lives(life: Life, lane: Portal | None = None) -> tuple[Portal, list[Effect]]:
-    """The lane after facts at their seconds, a Tick before each, and what it did at the last of them."""
-    lane, effects = lane or Portal(), []
-    for mono, fact in life:
-        lane, due = portal.on(lane, Tick(), Now(SHIFT_START, mono))
-        lane, done = portal.on(lane, fact, Now(SHIFT_START, mono))
-        effects = due + done
-    return lane, effects
-
 
 # --- records and screens --------------------------------------------------------------------------------
 
@@ -185,7 +162,7 @@ DUE_IN = {State.RELEASED: {Input.PASSAGE_DUE, Input.FLUSH_DUE}, State.PASSING: {
     for due in Input if due.endswith("_due") and due not in DUE_IN.get(state, ())])
 def test_a_timer_of_another_state_changes_nothing(state: State, due: Input) -> None:
     before = Portal(state=state, mode=Mode.FREE if state is State.FREE else Mode.NORMAL)
-    assert lives([(1, Tick())], replace(before, timers={due: 0.5})) == (before, [])
+    assert lives([(1, Tick())], structs.replace(before, timers={due: 0.5})) == (before, [])
 
 
 @pytest.mark.parametrize("first", ["door", "passage"])

@@ -11,10 +11,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, structs
 
 from gate import wire
 from gate.ledger.database import is_disk_full, open_database
@@ -47,8 +49,7 @@ class Batch:
     """Whether this is the last batch before an orderly stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """What the file holds: rows after the anchor up to `last_seq`, less the holes where denials were dropped."""
 
     anchor_seq: int = 0
@@ -146,7 +147,7 @@ class LedgerFile:
         self._db.close()
 
     def _put(self, batch: Batch) -> int:
-        self._now = replace(self._now, refused=self._now.refused + batch.refused)
+        self._now = structs.replace(self._now, refused=self._now.refused + batch.refused)
         self._acknowledge(batch.acked_seq)
         written_bytes = 0
         if batch.entries:
@@ -167,7 +168,7 @@ class LedgerFile:
         gone = up_to_seq - max(span.acked_seq, span.anchor_seq)
         if span.unacked_holes:
             gone = self._one("SELECT count(*) FROM event WHERE seq > ? AND seq <= ?", span.acked_seq, up_to_seq)
-        self._now = replace(span, acked_seq=up_to_seq, unacked=span.unacked - gone)
+        self._now = structs.replace(span, acked_seq=up_to_seq, unacked=span.unacked - gone)
 
     def _make_room(self, wanted: int) -> list[Record]:
         notes: list[Record] = []
@@ -179,7 +180,7 @@ class LedgerFile:
                 loss.add(self._drop(excess, denials_only))
         if loss.count or (self._now.refused and not self.is_full()):
             loss.refused += self._now.refused
-            self._now = replace(self._now, refused=0)
+            self._now = structs.replace(self._now, refused=0)
             notes.append(loss.record())
         return notes
 
@@ -197,7 +198,7 @@ class LedgerFile:
         seq, hash_ = rows[-1]
         self._db.execute("DELETE FROM event WHERE seq <= ?", (seq,))
         self._move_anchor(seq, hash_)
-        self._now = replace(self._now, rows=self._now.rows - len(rows))
+        self._now = structs.replace(self._now, rows=self._now.rows - len(rows))
         return [Record(EventKind.LEDGER_PRUNED, {
             "from_seq": rows[0][0], "to_seq": seq, "count": len(rows), "hash": hash_.hex(),
         })]
@@ -211,7 +212,7 @@ class LedgerFile:
         self._db.executemany("DELETE FROM event WHERE seq = ?", [(row[0],) for row in rows])
         if rows and not denials_only:
             self._move_anchor(rows[-1][0], rows[-1][3])
-        self._now = replace(self._now, rows=self._now.rows - len(rows), unacked=self._now.unacked - len(rows))
+        self._now = structs.replace(self._now, rows=self._now.rows - len(rows), unacked=self._now.unacked - len(rows))
         return [row[:3] for row in rows]
 
     def _insert(self, entries: Sequence[Entry]) -> int:
@@ -225,7 +226,7 @@ class LedgerFile:
             )
             rows.append((seq, entry.record.kind.value, body, prev))
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?)", rows)
-        self._now = replace(self._now, last_seq=seq, last_hash=prev, rows=self._now.rows + len(rows),
+        self._now = structs.replace(self._now, last_seq=seq, last_hash=prev, rows=self._now.rows + len(rows),
                             unacked=self._now.unacked + len(rows))
         return sum(len(row[2]) for row in rows)
 
@@ -264,7 +265,7 @@ class LedgerFile:
     def _move_anchor(self, seq: int, hash_: bytes) -> None:
         self._set_meta("anchor_seq", seq)
         self._set_meta("anchor_hash", hash_)
-        self._now = replace(self._now, anchor_seq=seq)
+        self._now = structs.replace(self._now, anchor_seq=seq)
 
     def _set_meta(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
