@@ -17,13 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gate.cose import PublicKey
-from gate.errors import DocumentError
+from gate.errors import UnusableKeyError
 
 # Object identifiers 1.3.6.1.4.1.1847.2021.1.N, and with the slip that most countries copied, ...1.0.1847.2021.1.N
 # (eHealth Network, Technical Specifications for EU DCC volume 1, annex II), as DER writes them up to N.
 _USAGES = (bytes.fromhex("060b2b060104018e378f6501"), bytes.fromhex("060c2b06010401008e378f6501"))
 _KINDS = {"t": b"\x01", "v": b"\x02", "r": b"\x03"}
 _VDS_NC = x509.ObjectIdentifier("2.23.136.1.1.14.2")  # ICAO Doc 9303-13, 4.3: barcode signer of a VDS-NC
+
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 Extension = TypeVar("Extension", x509.BasicConstraints, x509.ExtendedKeyUsage)
 
@@ -46,7 +48,7 @@ def read_certificate(der: bytes) -> SignerCertificate:
     """Read one certificate.
 
     Raises:
-        DocumentError: not a certificate, or its key signs no codes.
+        UnusableKeyError: not a certificate, or its key signs no codes.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
@@ -56,15 +58,15 @@ def read_certificate(der: bytes) -> SignerCertificate:
             _signing_key(key), certificate.not_valid_before_utc, certificate.not_valid_after_utc,
             _kinds(certificate.tbs_certificate_bytes), authority is not None and authority.ca,
         )
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise DocumentError(f"not a certificate in DER: {error}") from error
+    except _UNREADABLE as error:
+        raise UnusableKeyError(f"not a certificate in DER: {error}") from error
 
 
 def is_issued_by(der: bytes, authority: PublicKey) -> bool:
     """Whether this key signed that certificate, which may seal barcodes (a certificate of no usage may do anything).
 
     Raises:
-        DocumentError: not a certificate.
+        UnusableKeyError: not a certificate.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
@@ -83,14 +85,14 @@ def is_issued_by(der: bytes, authority: PublicKey) -> bool:
             return False
     except InvalidSignature:
         return False
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise DocumentError(f"not a certificate in DER: {error}") from error
+    except _UNREADABLE as error:
+        raise UnusableKeyError(f"not a certificate in DER: {error}") from error
     return True
 
 
 def _signing_key(key: object) -> PublicKey:
     if not isinstance(key, PublicKey):
-        raise DocumentError(f"a certificate of a {type(key).__name__}, which signs no codes")
+        raise UnusableKeyError(f"a certificate of a {type(key).__name__}, which signs no codes")
     return key
 
 

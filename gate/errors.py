@@ -6,6 +6,7 @@
       CodeError        the person at the lane: the code they show (a denial, never an exit)
         MalformedError, WrongCodeError, ForgedError, UnknownKeyError, ExpiredError ...
       DocumentError    the publisher: a document that cannot be trusted (the last good set stays)
+        UnusableKeyError     one key of it that cannot be used (the others are)
       DeviceError      the hardware: a reader or an output that failed (retried by its driver)
       StoreError       the disk: the ledger cannot keep its promise (fatal, systemd restarts)
       PartError        a part of the running daemon has ended: a dead disk, no memory, our own bug (fatal likewise)
@@ -62,6 +63,10 @@ class ForgedError(CodeError):
 
 class DocumentError(GateError, ValueError):
     """A document or a set of them was refused; what was in force stays in force."""
+
+
+class UnusableKeyError(DocumentError):
+    """A key or certificate that this gate cannot read or use; what else its document holds is as good as before."""
 
 
 class DeviceError(GateError, OSError):

@@ -14,6 +14,7 @@ import pytest
 from support_documents import NOON, TOKEN_KEY, Site, at, killed_at
 
 from gate.central.document_root import renew_root
+from gate.central.documents import publish
 from gate.documents import (
     ISSUERS,
     REVOCATIONS,
@@ -30,7 +31,7 @@ from gate.documents.importing import FREE_MIN_BYTES, PROBLEM_MAX_CHARS, TARGET_M
 from gate.documents.roster_builder import build_roster
 from gate.durable import only_one
 from gate.errors import DocumentError, StoreError, UsageError
-from gate.model import Documents
+from gate.model import Documents, Fault
 from gate.view import NO_DOCUMENTS
 
 
@@ -438,13 +439,47 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_set_whole(site: Site, stri
     assert len(outcomes) * stride > 50
 
 
+# --- keys that cannot be used --------------------------------------------------------------------------
+
+UNUSABLE = (b'{"schema": "gate.issuers/1", "issuers": [{"id": "vn", "keys": ['
+            b'{"kid": "AQ==", "purpose": "health", "certificate": "AA=="}]}]}')
+
+
+def test_publisher_refuses_a_key_that_no_gate_can_use(site: Site) -> None:
+    documents = site.draft("an")
+    documents[ISSUERS].write_bytes(UNUSABLE)
+    with pytest.raises(DocumentError, match="vn, key AQ==: not a certificate"):
+        publish(site.repo, site.keys, documents, TOKEN_KEY, at().utc)
+
+
+def test_gate_leaves_out_a_key_that_it_cannot_use_and_calls_for_help_until_it_is_mended(site: Site) -> None:
+    said: list[Documents | Fault] = []
+    watcher = DocumentWatcher(site.state, TOKEN_KEY, said.append)
+    contents = {name: path.read_bytes() for name, path in site.draft("binh").items()} | {ISSUERS: UNUSABLE}
+    site.sign_unchecked(contents, versions=(2, 2, 2))
+    site.take_in()
+    watcher.look()
+    assert site.lists("binh")
+    (fault,) = [one for one in said if isinstance(one, Fault)]
+    assert fault.source == "issuers"
+    assert fault.detail is not None
+    assert fault.detail.startswith("vn, key AQ==: not a certificate")
+    assert not fault.fatal
+    said.clear()
+    site.sign_unchecked({**contents, ISSUERS: b'{"schema": "gate.issuers/1", "issuers": []}'}, versions=(3, 3, 3))
+    site.take_in()
+    watcher.look()
+    assert [one for one in said if isinstance(one, Fault)] == [Fault("issuers", None)]
+
+
 # --- the daemon's side ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def heard(site: Site) -> Iterator[queue.Queue[Documents]]:
     said: queue.Queue[Documents] = queue.Queue()
-    watcher = DocumentWatcher(site.state, TOKEN_KEY, said.put, poll_s=0.01)
+    watcher = DocumentWatcher(
+        site.state, TOKEN_KEY, lambda new: said.put(new) if isinstance(new, Documents) else None, poll_s=0.01)
     watcher.start()
     yield said
     watcher.stop()
@@ -495,7 +530,7 @@ def test_a_standing_refusal_is_said_after_a_restart(site: Site) -> None:
 
 
 def test_a_set_that_cannot_be_loaded_is_said_and_the_next_one_taken(site: Site) -> None:
-    said: list[Documents] = []
+    said: list[Documents | Fault] = []
     watcher = DocumentWatcher(site.state, TOKEN_KEY, said.append)
     site.publish("binh", days=1)
     (site.take_in().folder / SCHEDULES).write_bytes(b"worn out")
@@ -503,16 +538,19 @@ def test_a_set_that_cannot_be_loaded_is_said_and_the_next_one_taken(site: Site) 
     site.publish("binh", days=2)
     site.take_in()
     watcher.look()
-    assert [documents.view is None for documents in said] == [True, False]
-    assert said[0].problem
+    refused, taken, keys = said
+    assert isinstance(refused, Documents) and refused.view is None and refused.problem
+    assert isinstance(taken, Documents) and taken.view is not None
+    assert keys == Fault("issuers", None)
 
 
 def test_the_first_import_reaches_a_daemon_that_had_none(site: Site) -> None:
     shutil.rmtree(site.state)
-    said: list[Documents] = []
+    said: list[Documents | Fault] = []
     watcher = DocumentWatcher(site.state, TOKEN_KEY, said.append)
     site.take_in()
     watcher.look()
+    assert isinstance(said[0], Documents)
     assert said[0].view.roster.find(("number:an",)) is not None
 
 

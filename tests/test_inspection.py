@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support_health import IN_TIME, ISSUER, KEY, certificate, hc1, seal
 
 from gate.clock import SHIFT_START
 from gate.decoder import gp1
@@ -51,6 +54,30 @@ def test_a_pass_after_its_end_has_expired_and_is_still_signed() -> None:
 def test_a_withdrawn_pass_is_revoked() -> None:
     withdrawn = replace(DOCUMENTS, revocations=Revocations(holders=frozenset({"an"})))
     assert inspect(PASS, SHIFT_START, withdrawn).reason is Reason.REVOKED
+
+
+def test_one_certificate_of_a_kid_is_withdrawn_by_its_fingerprint_and_all_by_the_kid() -> None:
+    signers = [ISSUER, ec.generate_private_key(ec.SECP256R1())]
+    keys = [replace(KEY, public_key=signer.public_key(), certificate=certificate(signer)) for signer in signers]
+    codes = [hc1(key=signer) for signer in signers]
+    for revocations, reasons in (
+        (Revocations(), [None, None]),
+        (Revocations(fingerprints=frozenset({keys[0].fingerprint})), [Reason.REVOKED, None]),
+        (Revocations(keys=frozenset({key_id(KEY.kid)})), [Reason.REVOKED, Reason.REVOKED]),
+    ):
+        documents = DocumentSet(keyring=Keyring(keys), revocations=revocations)
+        found = [inspect(code, IN_TIME, documents) for code in codes]
+        assert [one.reason for one in found] == reasons
+        assert {one.proof for one in found} == {Proof.SIGNED}
+
+
+def test_signer_of_a_seal_is_withdrawn_by_its_fingerprint() -> None:
+    authority = replace(KEY, authority=True)
+    signer = certificate(usages=("2.23.136.1.1.14.2",))
+    for fingerprint, reason in ((hashlib.sha256(signer).hexdigest(), Reason.REVOKED), ("00" * 32, None)):
+        documents = DocumentSet(
+            keyring=Keyring([authority]), revocations=Revocations(fingerprints=frozenset({fingerprint})))
+        assert inspect(seal(signer), IN_TIME, documents).reason is reason
 
 
 def test_a_pass_by_nobody_we_were_told_to_trust_proves_nothing() -> None:

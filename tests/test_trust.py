@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -30,7 +31,7 @@ from gate.errors import (
     UnknownKeyError,
     WrongCodeError,
 )
-from gate.jwk import public_key_from_jwk, public_key_to_jwk
+from gate.jwk import public_key_from_jwk, public_key_to_jwk, thumbprint
 from gate.model import Claims, Reason, Token
 from gate.trust import (
     DOCUMENT_MAX_BYTES,
@@ -123,6 +124,24 @@ def test_every_key_of_a_kid_is_tried() -> None:
     assert verify(TOKEN, Keyring([stranger, other_kind, KEY])) == VOUCHED
 
 
+def test_longest_lived_certificate_around_a_key_speaks_for_it() -> None:
+    """Countries renew a certificate around the same key, and lists hold both in any order."""
+    old, new = (replace(KEY, valid_until_at=datetime(year, 1, 1, tzinfo=UTC), certificate=bytes([year - 2000]))
+                for year in (2025, 2026))
+    for keys in ([old, new], [new, old]):
+        claims = verify(TOKEN, Keyring(keys))
+        assert claims is not None
+        assert (claims.valid_until_at, claims.key_fingerprint) == (new.valid_until_at, new.fingerprint)
+
+
+def test_withdrawn_certificate_speaks_only_where_no_other_does() -> None:
+    old, new = (replace(KEY, certificate=der) for der in (b"old", b"new"))
+    for keys, withdrawn, speaks in (([old, new], new, old), ([old, new], old, new), ([new], new, new)):
+        claims = verify(TOKEN, Keyring(keys, withdrawn=frozenset({withdrawn.fingerprint})))
+        assert claims is not None
+        assert claims.key_fingerprint == speaks.fingerprint
+
+
 def test_pass_is_valid_only_within_its_keys_life() -> None:
     later, sooner = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
     claims = verify(TOKEN, Keyring([replace(KEY, valid_from_at=later, valid_until_at=sooner)]))
@@ -197,8 +216,9 @@ def test_certificate_brings_its_key_and_its_life() -> None:
     (key,) = keyring_from_json(issuers(jwk=None, certificate=der, purpose="health", country="VN")).keys
     assert (key.valid_from_at, key.valid_until_at) == (
         datetime(2025, 1, 1, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC))
-    (shorter,) = keyring_from_json(issuers(jwk=None, certificate=der, valid_until="2026-01-01T00:00:00Z")).keys
-    assert shorter.valid_until_at == datetime(2026, 1, 1, tzinfo=UTC)
+    shortened = keyring_from_json(issuers(jwk=None, certificate=der, valid_until="2026-01-01T00:00:00Z"))
+    assert shortened.keys[0].valid_until_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert keyring_from_json(keyring_to_json(shortened)).keys == shortened.keys
 
 
 @pytest.mark.parametrize(("document", "fault"), [
@@ -208,11 +228,6 @@ def test_certificate_brings_its_key_and_its_life() -> None:
     (issuers(kid=key_id(bytes(KID_MAX_BYTES + 1))), "65 bytes"),
     (issuers(purpose="everything"), "everything"), (issuers(purpose=None), "purpose"),
     (issuers(jwk=None), "either a jwk or a certificate"), (issuers(certificate="AA=="), "either a jwk or a"),
-    (issuers(jwk=None, certificate="AA=="), "not a certificate"),
-    (issuers(jwk=None, certificate=key_id(certificate(ed448.Ed448PrivateKey.generate()))), "Ed448"),
-    (issuers(jwk={"kty": "OKP", "crv": "Ed448", "x": ""}), "neither Ed25519"),
-    (issuers(jwk={"kty": "OKP", "crv": "Ed25519", "x": "AA"}), "not a key"),
-    (issuers(jwk={"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"}), "not a key"),
     (issuers(jwk=public_key_to_jwk(ISSUER.public_key()) | {"d": "AA"}), "private key"),
     (issuers(valid_until="2026-01-01T00:00:00"), "timezone"),
     (issuers(validuntil="2026-01-01T00:00:00Z"), "validuntil"),
@@ -221,6 +236,25 @@ def test_certificate_brings_its_key_and_its_life() -> None:
 def test_issuers_out_of_form_are_refused(document: bytes, fault: str) -> None:
     with pytest.raises(DocumentError, match=fault):
         keyring_from_json(document)
+
+
+@pytest.mark.parametrize(("unusable", "fault"), [
+    ({"certificate": "AA=="}, "not a certificate"), ({"certificate": "%"}, "not base64"),
+    ({"certificate": key_id(certificate(ed448.Ed448PrivateKey.generate()))}, "Ed448"),
+    ({"jwk": {"kty": "OKP", "crv": "Ed448", "x": ""}}, "neither Ed25519"),
+    ({"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "AA"}}, "not a key"),
+    ({"jwk": {"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"}}, "not a key"),
+])
+def test_key_that_cannot_be_used_is_left_out_by_name_and_the_others_stay(
+    unusable: dict[str, Any], fault: str,
+) -> None:
+    document = json.loads(issuers())
+    document["issuers"][0]["keys"].insert(0, {"kid": "AQ==", "purpose": "health", **unusable})
+    keyring = keyring_from_json(json.dumps(document).encode())
+    (why,) = keyring.left_out
+    assert why.startswith("kcn-tan-thuan, key AQ==: ")
+    assert fault in why
+    assert verify(TOKEN, keyring) == VOUCHED
 
 
 def test_key_without_an_issuer_is_not_published() -> None:
@@ -233,6 +267,43 @@ def test_trust_list_verifies_in_any_name() -> None:
     assert verify(TOKEN, keyring_from_trust_list(json.dumps(listed).encode())) == VOUCHED
 
 
+@pytest.mark.parametrize(("entry", "fault"), [
+    ({"kid": "AQ==", "certificate": "AA=="}, "not a certificate"), ({"kid": "AQ==", "certificate": "%"}, "base64"),
+    ({"kid": "%", "jwk": public_key_to_jwk(ISSUER.public_key())}, "base64"), ({"kid": "AQ=="}, "either a jwk or a"),
+    ({"kid": 7, "certificate": "AA=="}, "Expected `str"), ("AQ==", "Expected `object`"), (None, "Expected `object`"),
+    ({"kid": "AQ==", "jwk": public_key_to_jwk(ISSUER.public_key()) | {"d": "AA"}}, "private key"),
+])
+def test_entry_of_a_trust_list_that_cannot_be_used_is_left_out_by_name(entry: Any, fault: str) -> None:
+    good = {"kid": key_id(KID), "jwk": public_key_to_jwk(ISSUER.public_key())}
+    keyring = keyring_from_trust_list(json.dumps([good, entry]).encode())
+    (why,) = keyring.left_out
+    assert why.startswith("entry 1: ")
+    assert fault in why
+    assert verify(TOKEN, keyring) == VOUCHED
+
+
+@pytest.mark.parametrize("document", [b"", b"{}", b'"x"', b"[1, 2", b"\xff"])
+def test_trust_list_that_is_no_list_is_refused(document: bytes) -> None:
+    with pytest.raises(DocumentError):
+        keyring_from_trust_list(document)
+
+
+def test_key_without_a_kid_is_called_by_its_certificate_or_its_thumbprint() -> None:
+    der = certificate()
+    listed = [{"certificate": base64.b64encode(der).decode()}, {"jwk": public_key_to_jwk(ISSUER.public_key())}]
+    certified, bare = keyring_from_trust_list(json.dumps(listed).encode()).keys
+    assert certified.kid == hashlib.sha256(der).digest()[:8]
+    assert bare.kid == thumbprint(ISSUER.public_key())
+
+
+def test_authority_on_a_curve_of_no_jwk_is_kept_and_published_again() -> None:
+    """Authorities of ICAO sign with Brainpool curves."""
+    der = certificate(ec.generate_private_key(ec.BrainpoolP256R1()))
+    keyring = keyring_from_json(issuers(jwk=None, certificate=base64.b64encode(der).decode(), purpose="health"))
+    assert not keyring.left_out
+    assert keyring_from_json(keyring_to_json(keyring)).keys == keyring.keys
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared test data is not beside this repository")
 def test_every_certificate_of_a_real_trust_list_is_read() -> None:
     document = (DATA / "dcc-trust/acc_dsc.json").read_bytes()
@@ -243,7 +314,8 @@ hexes = st.binary(min_size=1, max_size=16).map(bytes.hex)
 base64s = st.binary(min_size=1, max_size=8).map(key_id)
 
 
-@given(st.builds(Revocations, st.frozensets(hexes), st.frozensets(ids), st.frozensets(base64s)))
+@given(st.builds(Revocations, st.frozensets(hexes), st.frozensets(ids), st.frozensets(base64s),
+                 st.frozensets(st.binary(min_size=32, max_size=32).map(bytes.hex))))
 def test_revocations_come_back_from_their_document(revoked: Revocations) -> None:
     assert revocations_from_json(revocations_to_json(revoked)) == revoked
 
@@ -251,6 +323,7 @@ def test_revocations_come_back_from_their_document(revoked: Revocations) -> None
 @pytest.mark.parametrize("document", [
     b"{}", b'{"schema":"gate.issuers/1"}', b'{"schema":"gate.revocations/1","passes":["XY"]}',
     b'{"schema":"gate.revocations/1","keys":["!"]}', b'{"schema":"gate.revocations/1","pass":[]}',
+    b'{"schema":"gate.revocations/1","fingerprints":["00"]}',
 ])
 def test_revocations_out_of_form_are_refused(document: bytes) -> None:
     with pytest.raises(DocumentError):

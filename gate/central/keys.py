@@ -102,11 +102,14 @@ def read_issuers(path: Path) -> Keyring:
         DocumentError: not in form.
     """
     try:
-        return keyring_from_json(path.read_bytes())
+        keyring = keyring_from_json(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from error
+    if keyring.left_out:
+        raise DocumentError(f"{path}: no gate can use {'; '.join(keyring.left_out)}: mend it or take it out")
+    return keyring
 
 
 def load_signing_key(

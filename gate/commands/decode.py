@@ -21,6 +21,7 @@ from gate.decoder.wrong import HINTS
 from gate.errors import GateError, UsageError
 from gate.inspection import NO_SYMBOL, Finding, answer, inspect
 from gate.model import Reason
+from gate.strict_json import NOT_IN_FORM
 from gate.texts import TEXTS
 from gate.trust import Keyring, keyring_from_trust_list
 from gate.view import NO_DOCUMENTS, DocumentSet
@@ -123,7 +124,7 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
             else:
                 payload = (item.text or "").encode()
                 yield name, 0, payload, inspect(payload, moment, believed)
-        except (msgspec.MsgspecError, RecursionError, GateError) as error:
+        except (*NOT_IN_FORM, GateError) as error:
             print(f"gate decode: line {number}: {error}", file=sys.stderr)
             yield name, 0, None, Finding(reason=Reason.MALFORMED)
     print(f"gate decode: {number} lines, done", file=sys.stderr)
@@ -135,17 +136,28 @@ def _documents_of(config_file: Path) -> DocumentSet:
     from gate.token_key import read_token_key
 
     config = load(config_file)
-    return load_documents(config.state_dir, read_token_key(config.site.token_key_file))
+    documents = load_documents(config.state_dir, read_token_key(config.site.token_key_file))
+    _told("issuers.json", documents.keyring)
+    return documents
 
 
 @lru_cache(maxsize=64)
 def _keyring(path: str) -> Keyring:
     with _open(path) as file:
-        return keyring_from_trust_list(file.read())
+        return _told(path, keyring_from_trust_list(file.read()))
 
 
 def _item_keyring(trust: str | list[Any]) -> Keyring:
-    return _keyring(trust) if isinstance(trust, str) else keyring_from_trust_list(msgspec.json.encode(trust))
+    if isinstance(trust, str):
+        return _keyring(trust)
+    return _told("trust", keyring_from_trust_list(msgspec.json.encode(trust)))
+
+
+def _told(source: str, keyring: Keyring) -> Keyring:
+    """The keyring, once it is said which entries cannot be used."""
+    for why in keyring.left_out:
+        print(f"gate decode: {source}: bỏ qua / left out: {why}", file=sys.stderr)
+    return keyring
 
 
 def _open(path: str) -> Any:

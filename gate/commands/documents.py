@@ -71,10 +71,11 @@ def _import(args: argparse.Namespace) -> int:
               file=sys.stderr)
         return NO
     if args.json:
-        _print_json(imported=True, changed=done.changed, **msgspec.to_builtins(done.note))
+        _print_json(imported=True, changed=done.changed, left_out=_left_out(done.folder),
+                    **msgspec.to_builtins(done.note))
     else:
         print("Đã áp dụng / in force:" if done.changed else "Đã áp dụng từ trước / in force already:")
-        _show(done.note)
+        _show(done.note, _left_out(done.folder))
     return YES
 
 
@@ -88,25 +89,34 @@ def _status(args: argparse.Namespace) -> int:
     else:
         state = args.state
     folder, refusal = set_in_force(state), read_refusal(state)
-    note = read_set_note(folder) if folder else None
+    note, left_out = (read_set_note(folder), _left_out(folder)) if folder else (None, [])
     if args.json:
-        _print_json(in_force=msgspec.to_builtins(note), refused=msgspec.to_builtins(refusal))
+        _print_json(in_force=msgspec.to_builtins(note), refused=msgspec.to_builtins(refusal), left_out=left_out)
     else:
         print("Đang áp dụng / in force:" if note else "Chưa có tài liệu nào / nothing is in force yet")
         if note:
-            _show(note)
+            _show(note, left_out)
         if refusal:
             print(f"Lần nhập gần nhất bị từ chối / the last import was refused, {refusal.at:%Y-%m-%d %H:%M:%SZ}:\n"
                   f"  {refusal.problem}")
     return YES if note and not refusal else NO
 
 
-def _show(note: SetNote) -> None:
+def _left_out(folder: Path) -> list[str]:
+    """Keys of the issuers in force that this gate cannot use, and why."""
+    from gate.documents import ISSUERS, read_document
+
+    return list(read_document(ISSUERS, (folder / ISSUERS).read_bytes()).left_out)
+
+
+def _show(note: SetNote, left_out: list[str]) -> None:
     versions = ", ".join(f"{role} {version}" for role, version in note.versions.items())
     print(f"  {versions}\n  công bố / published {note.published_at.astimezone():%Y-%m-%d %H:%M %Z}\n"
           f"  nhập được đến / may be imported until {note.expires_at.astimezone():%Y-%m-%d %H:%M %Z}")
     for name, sha256 in note.targets.items():
         print(f"  {name:<17} {sha256[:16]}…")
+    for why in left_out:
+        print(f"  khóa bị bỏ qua / key left out: {why}")
 
 
 def _print_json(**fields: Any) -> None:

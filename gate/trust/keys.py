@@ -6,18 +6,20 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from typing import Literal, Protocol, get_args
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gate.cose import PublicKey
+from gate.errors import UnusableKeyError
 from gate.jwk import thumbprint
 from gate.model import RosterEntry
 
 TOKEN_HASH_BYTES = 16
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 Purpose = Literal["pass", "recorder", "operator", "health"]
 """What a key may vouch for; a key for one purpose is nobody for another."""
@@ -47,7 +49,8 @@ class Key:
 
     Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None). `kinds` of health
     certificate (v, t, r) are those its certificate allows, None for any; an `authority` may vouch for the certificate
-    that a seal brings along.
+    that a seal brings along. `certificate` is the DER that it came in, empty for a bare key. `fingerprint` tells it
+    from others of its kid: hex of the SHA-256 of its certificate, or of a bare key's JWK (RFC 7638).
     """
 
     kid: bytes
@@ -60,6 +63,12 @@ class Key:
     issuer_name: str = ""
     kinds: frozenset[str] | None = None
     authority: bool = False
+    certificate: bytes = field(default=b"", repr=False)
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(self.certificate).digest() if self.certificate else thumbprint(self.public_key)
+        object.__setattr__(self, "fingerprint", digest.hex())
 
 
 def kid_of(public_key: PublicKey) -> bytes:
@@ -74,13 +83,22 @@ def key_id(kid: bytes) -> str:
 
 
 class Keyring:
-    """The keys that the gate believes; two keys may share a kid, which is only a hint (RFC 9052 3.1)."""
+    """The keys that the gate believes; two keys may share a kid, which is only a hint (RFC 9052 3.1).
 
-    def __init__(self, keys: Iterable[Key] = ()) -> None:
+    Of several certificates around one key the longest-lived speaks for it, and one of the `withdrawn` fingerprints only
+    where no other does. `left_out` says which keys of the document cannot be used, and why.
+    """
+
+    def __init__(
+        self, keys: Iterable[Key] = (), left_out: Iterable[str] = (), withdrawn: frozenset[str] = frozenset(),
+    ) -> None:
         self.keys = tuple(keys)
+        self.left_out = tuple(left_out)
+        by_life = sorted(self.keys, key=lambda key: (key.fingerprint not in withdrawn, key.valid_until_at or _NEVER),
+                         reverse=True)
         self._by_use: dict[tuple[bytes | None, Purpose], tuple[Key, ...]] = {}
-        for key in self.keys:
-            for use in product({key.kid, thumbprint(key.public_key)}, (key.purpose,) if key.purpose else PURPOSES):
+        for key in by_life:
+            for use in product(_names(key), (key.purpose,) if key.purpose else PURPOSES):
                 self._by_use[use] = (*self._by_use.get(use, ()), key)
 
     def find(self, kid: bytes | None, purpose: Purpose) -> tuple[Key, ...]:
@@ -92,10 +110,19 @@ class Keyring:
         return (key for key in self.keys if key.authority and key.purpose in (purpose, None))
 
 
+def _names(key: Key) -> set[bytes]:
+    """What a message may call a key."""
+    try:
+        return {key.kid, thumbprint(key.public_key)}
+    except UnusableKeyError:  # on a curve of no JWK, as authorities of ICAO use them
+        return {key.kid}
+
+
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64)."""
+    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64) or one by its fingerprint."""
 
     passes: frozenset[str] = frozenset()
     holders: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
+    fingerprints: frozenset[str] = frozenset()

@@ -53,7 +53,8 @@ def by_chain(seal: vds_nc.Seal, keyring: Keyring, purpose: Purpose) -> tuple[Key
         for authority in keyring.authorities(purpose):
             if is_issued_by(seal.certificate, authority.public_key):
                 ends = (signer.valid_until_at, authority.valid_until_at or signer.valid_until_at)
-                return (replace(authority, kid=seal.kid, public_key=signer.public_key, valid_until_at=min(ends)),)
+                return (replace(authority, kid=seal.kid, public_key=signer.public_key, valid_until_at=min(ends),
+                                certificate=seal.certificate),)
     except DocumentError as error:
         raise MalformedError(f"a seal whose certificate is none: {error}") from error
     return ()
@@ -151,7 +152,8 @@ def _by_its_issuer(claims: Claims, key: Key) -> Claims:
         raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
     starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
     ends = [at for at in (claims.valid_until_at, key.valid_until_at) if at]
-    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None))
+    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None),
+                   key_fingerprint=key.fingerprint)
 
 
 def _by_its_country(claims: Claims, key: Key) -> Claims:
@@ -169,6 +171,7 @@ def _by_its_country(claims: Claims, key: Key) -> Claims:
     return replace(
         claims,
         issuer=claims.issuer or key.country,
+        key_fingerprint=key.fingerprint,
         valid_until_at=min(filter(None, ends), default=None),
         printed_until_at=claims.printed_until_at or key.valid_until_at,
         warnings=claims.warnings if agrees else (*claims.warnings, ISSUER_DISAGREES),

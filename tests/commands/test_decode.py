@@ -102,6 +102,21 @@ def test_validity_is_judged_at_the_moment_given(
     assert code == (1 if reason else 0)
 
 
+def test_entry_of_a_trust_list_that_cannot_be_used_is_told_and_the_rest_is_believed(
+    decode: Decode, tmp_path: Path,
+) -> None:
+    file = tmp_path / "list.json"
+    file.write_text(json.dumps([{"kid": "AQ==", "certificate": "AA==", "country": "XX"}, *TRUST]))
+    code, (answer,), said = decode(PASS, f"--trust={file}", IN_TIME)
+    assert (code, answer["proof"]) == (0, "signed")
+    assert "list.json" in said
+    assert "entry 0" in said
+    assert "not a certificate" in said
+    _, (answer,), said = decode(batch(tmp_path, {"id": 1, "text": PASS, "trust": [{"kid": "AQ=="}, *TRUST]}), IN_TIME)
+    assert answer["proof"] == "signed"
+    assert "entry 0" in said
+
+
 def test_pass_proves_nothing_without_a_trust_list(decode: Decode) -> None:
     code, (answer,), _ = decode(PASS)
     assert (code, answer["format"], answer["proof"], answer["reason"]) == (1, "gp1", "none", "UNKNOWN_KEY")
