@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix .py, \
-	admission admission_answers certificates cose delivery imports inspection portal portal_tells presence scenarios texts trust view wire)))
+	admission admission_answers certificates cose delivery imports inspection portal portal_states portal_tells presence scenarios texts trust view wire)))
 
 .PHONY: help
 help:  ## this list
@@ -130,7 +130,7 @@ coverage: venv  ## that the tests take every branch of the part that decides
 	.venv/bin/coverage report --show-missing --skip-covered --fail-under=100
 
 .PHONY: mutation
-mutation: venv .venv-mutation/installed  ## change what decides, one place at a time: do the tests notice? (an hour)
+mutation: venv .venv-mutation/installed  ## change what decides, one place at a time: do the tests notice? (half an hour)
 	@PYTHONPATH=$(CURDIR)/.venv-mutation .venv/bin/python -m tests.proofs.mutation $(PART)
 
 .PHONY: proofs

@@ -5,24 +5,33 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from support_portal import (
     AN,
+    AN_DATA,
+    BINH,
+    DOOR,
+    FREE,
+    IN,
+    LET_OUT,
+    LOCKDOWN,
+    OUT,
+    OUT_DATA,
+    PASSAGE,
+    SHUT,
+    STRANGER,
+    Life,
+    lives,
 )
-from msgspec import structs
 
 from gate import portal
-from gate.clock import SHIFT_START
 from gate.model import (
     Alert,
     Contact,
-    Decision,
     Direction,
-    Effect,
     Flushed,
     Hold,
     Mode,
-    Now,
-    Proof,
     Reason,
     Record,
     Release,

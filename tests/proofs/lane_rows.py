@@ -17,7 +17,7 @@ import pytest
 
 from gate.portal.table import AT_REST, TRANSITIONS, Action, Row, State
 
-TESTS = ("tests/test_portal_tells.py", "tests/test_portal.py", "tests/test_scenarios.py")
+TESTS = ("tests/test_portal_states.py", "tests/test_portal_tells.py", "tests/test_portal.py", "tests/test_scenarios.py")
 LIVES = 2
 
 

@@ -40,7 +40,7 @@ PARTS = {
         "tests/test_admission.py", "tests/test_admission_answers.py", "tests/policy", "tests/test_inspection.py",
         "tests/proofs/test_reference_admission.py")),
     "portal": Part(("gate/portal/__init__.py", "gate/portal/actions.py"), (
-        "tests/test_portal_tells.py", "tests/test_portal.py", "tests/test_scenarios.py")),
+        "tests/test_portal_states.py", "tests/test_portal_tells.py", "tests/test_portal.py", "tests/test_scenarios.py")),
     "trust": Part(("gate/trust/*.py",), (
         "tests/test_trust.py", "tests/decoder/test_gp1.py", "tests/decoder/test_hc1.py", "tests/decoder/test_shc.py",
         "tests/decoder/test_nzcp.py", "tests/decoder/test_vds_nc.py")),
