@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -25,6 +26,7 @@ from gate.central.issuing import (
     issue_number,
     last_moment,
     number_digits,
+    read_phone_key,
     revoke,
     revoke_number,
 )
@@ -83,6 +85,7 @@ def sign_passes(args: argparse.Namespace) -> int:
     """Sign passes and write their files; either all of them are issued and written, or none."""
     if args.kinds and args.out is None:
         raise UsageError("--png, --svg and --card need a folder: --out DIR")
+    phone_point = _phone_point(args)
     now, zone = _now(), args.time_zone
     until = last_moment(now, args.days, zone)
     key = load_signing_key(args.key, _issuers(args, args.key), "pass", now, _passphrase(args))
@@ -96,14 +99,16 @@ def sign_passes(args: argparse.Namespace) -> int:
         folder = stack.enter_context(staging(args.out)) if args.out else None
         session = stack.enter_context(writing(open_database(args.db)))
         for person in _chosen(session, args, Person.id.not_in(holding), now):
-            issued = issue(session, key, person, now=now, valid_until=until)
+            issued = issue(session, key, person, now=now, valid_until=until, phone_point=phone_point)
             batch.append(Carried(issued, person.full_name, person.company, issuer))
         if folder and batch:
             files = write_files(folder, batch, kinds=frozenset(args.kinds or ["png"]), zone=zone, now=now,
                                 progress=lambda passes: _tell(f"{passes} of {len(batch)} passes drawn ..."))
     for issued in (carried.issued for carried in batch):
-        _say(args, None if args.out else issued.text, {
+        link = f"{args.page}#{quote(issued.text, safe='')}" if args.page else ""
+        _say(args, None if args.out else link or issued.text, {
             "schema": "gate.issued-pass/1", "cti": issued.cti, "holder": issued.holder, "text": issued.text,
+            **({"link": link} if link else {}),
             "valid_from": issued.valid_from.isoformat(), "valid_until": issued.valid_until.isoformat()})
     _tell(f"passes issued: {len(batch)}" + (f"; {len(files)} files in {args.out}" if args.out else ""))
     return YES
@@ -166,6 +171,20 @@ def _chosen(
         return [find_person(session, word) for word in args.person]
     query = select(Person).where(Person.valid_until.is_(None) | (Person.valid_until > now)).order_by(Person.id)
     return session.scalars(query.where(missing) if args.missing else query)
+
+
+def _phone_point(args: argparse.Namespace) -> bytes:
+    """The key that --phone names, or nothing for a pass that anybody may carry."""
+    if args.phone is None:
+        if args.page:
+            raise UsageError("--page is for a pass on a phone: give its key with --phone FILE")
+        return b""
+    if args.out or args.kinds or not (args.person and len(args.person) == 1):
+        raise UsageError("--phone is one person's phone: give --person once, and no --out: the phone draws the code")
+    try:
+        return read_phone_key(args.phone.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--phone {args.phone}: {error}") from error
 
 
 def _issuers(args: argparse.Namespace, key_path: Path) -> Path:

@@ -43,6 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     pass_ = command("pass", "sign passes, as QR and as printed cards", actions.sign_passes)
     pass_.add_argument("--key", type=Path, required=True, help="the issuer's private key")
+    pass_.add_argument("--phone", type=Path, metavar="FILE",
+                       help="bind the pass to the phone whose page shows this public key (JWK); prints the pass")
+    pass_.add_argument("--page", metavar="URL", help="with --phone: print a link that puts the pass on the phone")
     pass_.add_argument("--days", type=int, required=True, help="valid until the end of the day so many days ahead")
     pass_.add_argument("--out", type=Path, help="folder for the files; without it the text is printed")
     pass_.add_argument("--png", action="append_const", const="png", dest="kinds", help="a PNG each (the default)")

@@ -7,14 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gate.central.db.models import Identifier, Pass, Person
 from gate.central.keys import SigningKey
+from gate.cose_key import compressed
 from gate.decoder import gp1, number_code
-from gate.errors import UsageError
+from gate.errors import DocumentError, MalformedError, UsageError
+from gate.jwk import public_key_from_jwk
 from gate.model import Claims
+from gate.strict_json import read_json_object
 
 PASS_ID_BYTES = gp1.PASS_ID_BYTES.start
 CLOCK_LEEWAY = timedelta(minutes=5)
@@ -47,14 +51,15 @@ def last_moment(now: datetime, days: int, zone: tzinfo) -> datetime:
 
 def issue(
     session: Session, key: SigningKey, person: Person, *, now: datetime, valid_until: datetime,
-    areas: Iterable[str] | None = None, roles: Iterable[str] | None = None,
+    areas: Iterable[str] | None = None, roles: Iterable[str] | None = None, phone_point: bytes = b"",
 ) -> IssuedPass:
     """Sign a pass for `person` and note that it exists; areas and roles are the person's own unless given.
 
-    It is never valid outside the person's or the key's own time.
+    It is never valid outside the person's or the key's own time. With the `phone_point` of a phone's key (see
+    `read_phone_key`) only that phone can show it.
 
     Raises:
-        UsageError: no time is left to it, or it does not fit a version 10-M QR.
+        UsageError: no time is left to it, or it does not fit its QR.
     """
     starts = (now - CLOCK_LEEWAY, person.valid_from, key.key.valid_from_at)
     ends = (valid_until, person.valid_until, key.key.valid_until_at)
@@ -67,12 +72,27 @@ def issue(
         issuer=key.key.issuer or "", subject=person.holder, key_id=key.key_id,
         pass_id=secrets.token_hex(PASS_ID_BYTES), valid_from_at=first, valid_until_at=last,
         areas=frozenset(person.areas if areas is None else areas),
-        roles=frozenset(person.roles if roles is None else roles),
+        roles=frozenset(person.roles if roles is None else roles), phone_point=phone_point,
     )
     text = gp1.issue_pass(claims, key.private_key)
     session.add(Pass(cti=claims.pass_id, person_id=person.id, key_id=key.key_id, issued_at=now, valid_from=first,
                      valid_until=last))
     return IssuedPass(text, claims.pass_id, person.holder, first, last)
+
+
+def read_phone_key(jwk_text: str) -> bytes:
+    """The point of the public key that a phone's page shows, as JWK (WebCrypto's export of ECDSA on P-256).
+
+    Raises:
+        UsageError: no such key.
+    """
+    try:
+        key = public_key_from_jwk(read_json_object(jwk_text.encode()))
+    except (MalformedError, DocumentError) as error:
+        raise UsageError(f"the phone's key: {error}") from error
+    if not (isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)):
+        raise UsageError("the phone's key is not on P-256; copy it from the page that the phone shows")
+    return compressed(key)
 
 
 def number_digits(session: Session, digits: int | None = None) -> int:

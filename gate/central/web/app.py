@@ -1,4 +1,4 @@
-"""The live page as a Starlette app: one page, one stream of server-sent events, one health check.
+"""The centre's pages as a Starlette app: the live page with its stream and health check, and the pass for phones.
 
 The stream sends HTML made by the very templates that made the page, so a name is escaped in one place. There is no
 log-in yet: `gate.central.web_command` therefore binds to this machine only.
@@ -89,6 +89,7 @@ def make_app(
             Route("/stream", page.stream),
             Route("/healthz", page.health),
             Mount("/static", StaticFiles(directory=HERE / "static")),
+            Mount("/pass", StaticFiles(directory=HERE / "phone", html=True)),
         ],
         middleware=[
             Middleware(SecurityHeaders),
