@@ -25,7 +25,7 @@ UNLISTED = "001090654321||NGUYEN VAN B|01011990|Nam|Ha Noi|15102021"
 AREA = frozenset({"xuong-a"})
 STRANGER = Claims("khu-a", "khach", key_id(KID), "00" * 8, None, SHIFT_START + timedelta(days=30), AREA)
 PASSED = tuple(Step(number, name, "passed") for number, name in enumerate(
-    ("lockout", "parse", "check_signature", "look_up", "weigh_proof", "apply_rules"), 1))
+    ("lockout", "parse", "check_signature", "look_up", "pair_up", "weigh_proof", "apply_rules"), 1))
 
 
 class OnePerson:
@@ -76,13 +76,13 @@ def test_what_failed_to_name_somebody_who_leaves_is_in_the_trace() -> None:
 def test_a_refusal_names_the_rule_that_spoke() -> None:
     assert ask(LISTED, replace(VIEW, mode=Mode.LOCKDOWN)) == Decision(
         False, Reason.LOCKDOWN, ENTRY, "in", "cccd", Proof.LISTED, "an", "lockdown",
-        steps=(*PASSED[:5], Step(6, "apply_rules", "LOCKDOWN: Denied")))
+        steps=(*PASSED[:6], Step(7, "apply_rules", "LOCKDOWN: Denied")))
 
 
 def test_a_stranger_is_refused_with_nothing_said_of_them() -> None:
     assert ask(UNLISTED) == Decision(
         False, Reason.UNKNOWN_CREDENTIAL, ENTRY, "in", "cccd",
-        steps=(*PASSED[:4], Step(5, "weigh_proof", "UNKNOWN_CREDENTIAL: Denied")))
+        steps=(*PASSED[:5], Step(6, "weigh_proof", "UNKNOWN_CREDENTIAL: Denied")))
 
 
 def test_a_wrong_code_says_of_which_kind_it_is() -> None:
