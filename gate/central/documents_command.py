@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ import msgspec
 from gate.central.db import DEFAULT_URL, open_database, reading
 from gate.central.document_root import ONLINE_ROLES, ROOT_DAYS, init_repository, renew_root, root_fingerprint
 from gate.central.documents import DOCUMENT_DAYS, Published, publish, published
+from gate.central.health_facts import read_health, with_health
 from gate.central.holiday_dates import with_holidays
 from gate.central.people import revocations, roster_rows
 from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES
 from gate.documents.roster_builder import build_roster
+from gate.documents.roster_file import RosterRow
 from gate.errors import UsageError
 from gate.pack_files import read_pack
-from gate.policy.health.pack import packs_to_json
+from gate.policy.health.pack import packs_from_json, packs_to_json
 from gate.token_key import make_token_key, read_token_key
 from gate.trust import Keyring, keyring_to_json, revocations_to_json
 
@@ -65,6 +67,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                           help="add to --schedules that country's holidays of this year and the next, e.g. VN")
     publish_.add_argument("--packs", nargs="*", metavar="PACK",
                           help="the policy packs, each a file or the name of a shipped one; left out, the last stay")
+    publish_.add_argument("--health", type=Path, metavar="FILE",
+                          help="health facts for the roster, one JSON object a line: {\"who\", \"record\"}")
     publish_.add_argument("--keep-roster", action="store_true", help="leave the people as published last")
     publish_.add_argument("--expires-days", type=int, default=DOCUMENT_DAYS,
                           help="after so many days gates refuse to import this set (default: %(default)s)")
@@ -106,6 +110,8 @@ def _publish(args: argparse.Namespace) -> int:
     now, token_key = _now(), read_token_key(args.token_key)
     if args.holidays and not args.schedules:
         raise UsageError("--holidays: adds to --schedules FILE; give that too")
+    if args.health and args.keep_roster:
+        raise UsageError("--health: goes into a new roster; leave out --keep-roster")
     first = not (args.repo / "metadata" / "timestamp.json").exists()
     with tempfile.TemporaryDirectory(dir=args.repo if args.repo.is_dir() else None, prefix=".draft-") as draft:
         documents: dict[str, Path] = {}
@@ -116,9 +122,15 @@ def _publish(args: argparse.Namespace) -> int:
 
         with reading(open_database(args.db)) as session:
             document(REVOCATIONS, revocations_to_json(revocations(session, now)))
+            if args.packs is not None:
+                document(PACKS, packs_to_json([read_pack(pack) for pack in args.packs]))
             if first or not args.keep_roster:
                 documents[ROSTER] = Path(draft) / ROSTER
-                build_roster(documents[ROSTER], roster_rows(session), token_key, _progress)
+                rows: Iterable[RosterRow] = roster_rows(session)
+                if args.health:
+                    packs = packs_from_json(_packs_document(args.repo, documents))
+                    rows = with_health(rows, read_health(args.health, packs))
+                build_roster(documents[ROSTER], rows, token_key, _progress)
         if args.issuers or first:
             document(ISSUERS, _read(args.issuers) if args.issuers else keyring_to_json(Keyring()))
         if args.schedules or first:
@@ -126,11 +138,19 @@ def _publish(args: argparse.Namespace) -> int:
             if args.holidays:
                 schedules = with_holidays(schedules, args.holidays, (now.year, now.year + 1))
             document(SCHEDULES, schedules)
-        if args.packs is not None:
-            document(PACKS, packs_to_json([read_pack(pack) for pack in args.packs]))
         result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days)
     _show(result, args)
     return FINE
+
+
+def _packs_document(repo: Path, drafts: Mapping[str, Path]) -> bytes:
+    """The packs that this publication makes, or those that stand."""
+    if PACKS in drafts:
+        return drafts[PACKS].read_bytes()
+    standing = published(repo).targets if (repo / "metadata" / "timestamp.json").exists() else {}
+    if PACKS not in standing:
+        raise UsageError("--health: no packs are published, so no rule would look at it; give --packs too")
+    return (repo / "targets" / f"{standing[PACKS]}.{PACKS}").read_bytes()
 
 
 def _renew(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from gate.documents.roster_file import INDEXES, KEY_CHECK, SCHEMA, TABLES, RosterRow
 from gate.errors import DocumentError
+from gate.policy.health.record import FACT, check_record
 from gate.trust import token_hash
 
 FACTS_MAX_BYTES = 8192
@@ -35,7 +36,7 @@ def build_roster(
 
     Raises:
         DocumentError: two rows share a holder id or an identifier (the rows are named, the value is not),
-            a moment has no time zone, or a holder has more than FACTS_MAX_BYTES of facts.
+            a moment has no time zone, a health record is none, or a holder has more than FACTS_MAX_BYTES of facts.
     """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -92,6 +93,11 @@ def _unique(db: sqlite3.Connection, statement: str, clash: str, what: str) -> No
 
 
 def _columns(row: RosterRow) -> tuple[Any, ...]:
+    if FACT in row.facts:
+        try:
+            check_record(row.facts[FACT])
+        except DocumentError as error:
+            raise DocumentError(f"holder {row.holder}: {error}") from error
     facts = msgspec.json.encode(row.facts, order="deterministic") if row.facts else None
     if facts and len(facts) > FACTS_MAX_BYTES:
         raise DocumentError(f"holder {row.holder}: {len(facts)} bytes of facts; at most {FACTS_MAX_BYTES} fit")
