@@ -99,6 +99,7 @@ class Daemon:
         self.token_key = read_token_key(settings.site.token_key_file)
         self.readers_there: dict[str, bool] = {}
         self.guard: ReleaseGuard | None = None
+        self.uplink: Uplink | None = None
         self.controller: Controller
 
     def run(self) -> None:
@@ -109,7 +110,7 @@ class Daemon:
         clock = clock_of(self.settings.clock, read_floor(ledger.recall(CLOCK_FLOOR)))
         watcher = DocumentWatcher(self.settings.state_dir, self.token_key, self.inbox.put)
         documents = self.documents_in_force()
-        uplink = self.make_uplink(ledger, clock)
+        self.uplink = uplink = self.make_uplink(ledger, clock)
         readers = [self.make_reader(each) for each in self.settings.readers]
         watchdog = Watchdog(
             {reader.name: reader.alive_mono for reader in readers}
@@ -236,6 +237,8 @@ class Daemon:
         """Called on the readers' threads."""
         if isinstance(said, ReaderState):
             self.readers_there[said.reader] = said.present
+        elif self.uplink is not None:
+            self.uplink.stand_back()
         self.inbox.put(said)
 
     # --- what the core begins with ---

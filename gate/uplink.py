@@ -4,6 +4,9 @@ Two threads. `uplink` does everything: it turns the connection, sends rows and n
 `uplink-bell` only waits for the ledger's next flush and wakes the first. The application's methods (`status`,
 `state`, `alert`, `live`, ...) put a notice on the board and return: they never wait for a network.
 
+All of it stands back while somebody is at the lane (`stand_back`): it shares an interpreter with the core, and a turn
+in the midst of a backlog is longer than a decision.
+
 Which row goes next and what is sent again is `gate.delivery`. Law 8 is here: the ledger forgets a row only after
 an acknowledgement that a recorder signed, that names this gate and epoch, carries our own chain hash, and begins
 no later than our oldest unacknowledged row.
@@ -36,6 +39,10 @@ log = logging.getLogger("gate.uplink")
 STOP_S = 3.0
 """What a stop may take: the last status is worth a moment, not a wait."""
 TURN_S = 1.0
+STAND_BACK_S = 0.03
+"""So long after each sign of a code nothing is sent or heard: ten times what a decision takes here."""
+STAND_BACK_MAX_S = 0.25
+"""How long standing back may last in one go, however many codes come."""
 BELL_S = 0.25
 
 
@@ -102,6 +109,7 @@ class Uplink:
         self._link = Link(settings, f"gate-{site}-{gate}", mono=self._mono, rng=self._rng, will=self._will)
         self._board = NoticeBoard()
         self._failure = self._down = ""
+        self._back_until_mono = float("-inf")
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, name="uplink", daemon=True),
                          threading.Thread(target=self._ring, name="uplink-bell", daemon=True)]
@@ -128,6 +136,10 @@ class Uplink:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(STOP_S + 2 * TURN_S)  # a name server that is silent may hold it longer: a daemon thread
+
+    def stand_back(self) -> None:
+        """Leave the interpreter to the core for a moment: somebody is at the lane."""
+        self._back_until_mono = self._mono() + STAND_BACK_S
 
     def status(self, status: wire.Status) -> None:
         """Publish `up/status`, retained."""
@@ -211,10 +223,19 @@ class Uplink:
 
     def _turn(self) -> None:
         for happening in self._link.turn(TURN_S):
+            self._give_way()
             self._hear(happening)
+        self._give_way()
         if self._link.up:
             self._send_notices()
             self._send_events()
+
+    def _give_way(self) -> None:
+        """Wait while this thread is to stand back."""
+        began_mono = mono = self._mono()
+        while mono < self._back_until_mono and mono - began_mono < STAND_BACK_MAX_S and not self._stopping.is_set():
+            self._stopping.wait(self._back_until_mono - mono)
+            mono = self._mono()
 
     def _part(self) -> None:
         deadline_mono = self._mono() + STOP_S
@@ -269,6 +290,7 @@ class Uplink:
         while self._link.room and delivery.may_send(mono) and delivery.sent_seq < self._outbox.flushed_seq:
             if not self._send_batch(delivery.sent_seq, mono):
                 break
+            self._give_way()
 
     def _send_batch(self, after_seq: int, mono: float) -> bool:
         rows = _within_limit(self._outbox.rows_after(after_seq, wire.BATCH_MAX_EVENTS))

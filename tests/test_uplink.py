@@ -18,12 +18,12 @@ from support_outbox import MemoryOutbox
 
 from gate import wire
 from gate.acks import sign_ack
-from gate.clock import SHIFT_START, SystemClock
+from gate.clock import SHIFT_START, ManualClock, SystemClock
 from gate.config import Mqtt
 from gate.delivery import WINDOW_EVENTS
 from gate.model import Fault
 from gate.trust import Key, Keyring, kid_of
-from gate.uplink import Uplink
+from gate.uplink import STAND_BACK_S, Uplink
 
 pytestmark = needs_mosquitto
 
@@ -94,6 +94,26 @@ def seqs(messages: list[MQTTMessage]) -> list[int]:
 
 def last(messages: list[MQTTMessage], tail: str) -> bytes | None:
     return next((m.payload for m in reversed(messages) if m.topic == wire.up(SITE, GATE, tail)), None)
+
+
+def test_while_somebody_is_at_the_lane_the_feed_waits(mosquitto: Mosquitto, complaints: Complaints) -> None:
+    outbox, probe, clock = MemoryOutbox(), mosquitto.probe(EVENTS, "echo"), ManualClock()
+    uplink = Uplink(outbox, mosquitto.settings(), site=SITE, gate=GATE, keyring=lambda: KEYRING, clock=clock,
+                    say=complaints.say, rng=Random(7))
+    uplink.start()
+    try:
+        outbox.append(1)
+        probe.wait(lambda messages: 1 in seqs(messages))
+        uplink.stand_back()
+        outbox.append(1)
+        for number in range(1, 51):  # the feed would have come between
+            probe.publish("echo", b"")
+            probe.wait(lambda messages, number=number: sum(m.topic == "echo" for m in messages) == number)
+        assert seqs(probe.messages) == [1]
+        clock.advance(STAND_BACK_S)
+        probe.wait(lambda messages: 2 in seqs(messages))
+    finally:
+        uplink.stop()
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

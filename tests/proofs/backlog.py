@@ -127,6 +127,7 @@ class Backlog:
             self.scan()
             while self.gate.acked_seq() < self.backlog:
                 self.take_turns()
+            self.thaw()
             wait_for("the last event's acknowledgement", lambda: self.gate.acked_seq() >= self.gate.last_seq(),
                      PATIENCE_S)
             self.story.events = self.gate.last_seq()
