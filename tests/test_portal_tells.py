@@ -41,6 +41,7 @@ from gate.model import (
     Tick,
 )
 from gate.portal import Locked, Moved, NotLocked, NotMoved, NotWritten, Portal, State, Timing, Written
+from gate.portal.actions import PERSON_ALERT_S
 from gate.portal.table import Input
 
 # --- records and screens --------------------------------------------------------------------------------
@@ -64,6 +65,26 @@ def test_who_is_refused_after_all_hears_why() -> None:
                        Show(Signal.DENIED, replace(AN, granted=False, reason=Reason.LOCKDOWN))]
     _, effects = lives([(0, AN), (0, Written(7)), (0.5, PASSAGE), (1, Contact("passage", False)), (3, BINH)])
     assert Show(Signal.DENIED, replace(BINH, granted=False, reason=Reason.STORE_SLOW)) in effects
+
+
+def test_the_first_of_two_codes_is_read_and_not_refused() -> None:
+    half = replace(STRANGER, reason=Reason.NEEDS_SECOND_CODE, hint="after-identity")
+    assert lives([(0, half)])[1][-1] == Show(Signal.READING, half)
+
+
+def test_a_code_that_belongs_to_nobody_takes_the_green_from_nobody() -> None:
+    wrong = replace(STRANGER, reason=Reason.WRONG_CODE)
+    assert Show(Signal.DENIED, wrong) in lives([(0, wrong)])[1]
+    _, effects = lives([*IN, (0.3, wrong)])
+    assert [type(effect) for effect in effects] == [Record]
+
+
+def test_operators_hear_of_a_person_at_once_and_for_a_while() -> None:
+    lane, effects = lives([(0, replace(STRANGER, holder="f0", rule="isolation", alerts=True))])
+    assert Alert("denied-person", True, "isolation: holder f0, reader in") in effects
+    assert lane.deadline == PERSON_ALERT_S
+    assert lives([(PERSON_ALERT_S - 0.1, Tick())], lane) == (lane, [])
+    assert lives([(PERSON_ALERT_S, Tick())], lane) == (Portal(), [Alert("denied-person", False)])
 
 
 def test_who_passed_or_did_not_is_told_by_holder_and_direction() -> None:
@@ -111,6 +132,12 @@ def test_who_scans_again_before_passing_is_told_again_to_go() -> None:
 def test_who_scans_again_while_passing_is_not_let_in_twice() -> None:
     lane, effects = lives([(0, AN), (0.2, PASSAGE), (0.4, AN)])
     assert (effects, lane.pending) == ([], ())
+
+
+def test_who_scans_again_while_leaving_waits_for_another_turn() -> None:
+    lane, effects = lives([(0, OUT), (0.2, PASSAGE), (0.4, OUT)])
+    assert effects == [Show(Signal.READING, OUT)]
+    assert len(lane.pending) == 1
 
 
 def test_whose_turn_comes_at_the_end_of_waiting_is_let_in() -> None:
