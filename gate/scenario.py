@@ -45,11 +45,18 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from", "pass_": "pass"}):
-    """Something to show: `text` as it is, a `pass` signed for a holder, or a person's `number`."""
+    """Something to show: `text` as it is, a `pass` signed for a holder, somebody's `number`, `card` or `certificate`.
+
+    A pass for a `phone` is shown `live` by it, or as a `copy` without it. In the timeline `NAME@5` is a picture of a
+    live code that was taken at second 5.
+    """
 
     text: str | None = None
     pass_: str | None = None
     number: str | None = None
+    card: str | None = None
+    certificate: str | None = None
+    phone: Literal["", "live", "copy"] = ""
     areas: list[str] = []
     from_: datetime | None = None
     until: datetime | None = datetime.fromisoformat("2027-01-01T00:00:00+07:00")

@@ -5,7 +5,6 @@ Ledger, barrier, lamps and feed are one object here, which writes down in order 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate import config, model
 from gate.clock import ManualClock
 from gate.controller import Controller
-from gate.decoder import gp1
-from gate.decoder.number_code import new_number
 from gate.effector import Effector
 from gate.errors import DeviceError, UsageError
 from gate.lane_settings import lane_of, view_of
@@ -27,10 +23,11 @@ from gate.model import Direction, Now, Record, RosterEntry, Signal
 from gate.policy.schedule import schedules_from_json
 from gate.ports import Patience
 from gate.scenario import Outcome, Person, Scenario, read_timeline
-from gate.trust import Key, Keyring, Revocations, key_id
+from gate.simulated_codes import Wallets, citizen_number, number, pass_id
+from gate.trust import Keyring, Revocations
 from gate.view import DocumentSet
 
-READERS = {"in": Direction.ENTRY, "out": Direction.EXIT, "keys": Direction.ENTRY}
+READERS = {"in": Direction.ENTRY, "in-2": Direction.ENTRY, "out": Direction.EXIT, "keys": Direction.ENTRY}
 """The readers of every scenario; codes can be guessed at `keys`."""
 
 
@@ -61,9 +58,9 @@ class Simulation:
         self.clock = ManualClock(scenario.start)
         self.began_mono = self.clock.mono
         self.scenario = scenario
-        self.signer = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"simulation").digest())
         self.people = {**scenario.people, **{f"p{n}": Person() for n in range(1, scenario.crowd + 1)}}
-        self.numbers = {name: _number(name) for name in self.people}
+        self.wallets = Wallets(scenario, frozenset(self.people))
+        self.numbers = {name: number(name) for name in self.people}
         self.entries = {name: _entry(name, person) for name, person in self.people.items()}
         self.seq = 0
         self.flushed_seq = 0
@@ -119,7 +116,9 @@ class Simulation:
             self.controller.turn(self.waiting.pop(0), self.clock.now())
 
     def do_scan(self, reader: str, *codes: str) -> list[model.Stimulus]:
-        return [model.Scan(reader, READERS[reader], self.payload(code), self.clock.mono, len(codes) - place)
+        second = self.clock.mono - self.began_mono
+        return [model.Scan(reader, READERS[reader], self.wallets.payload(code, second), self.clock.mono,
+                           len(codes) - place)
                 for place, code in enumerate(codes)]
 
     def do_contact(self, name: str, level: str) -> list[model.Stimulus]:
@@ -174,30 +173,14 @@ class Simulation:
     def do_unknown(self, *words: str) -> list[model.Stimulus]:
         raise UsageError(f"unknown action in the timeline: {self.lines[-1].strip()}")
 
-    # --- what people hold up, and what is published ---
-
-    def payload(self, name: str) -> bytes:
-        """The bytes of a code by its name; a person's name alone is their citizen ID card."""
-        code = self.scenario.codes.get(name)
-        if code is None:
-            if name not in self.people:
-                raise UsageError(f"nobody and no code is called {name!r} in this scenario")
-            return f"{_citizen_number(name)}||NGUYEN VAN A|01011990|Nam|Ha Noi|15102021".encode()
-        if code.text is not None:
-            return code.text.encode()
-        if code.number is not None:
-            return self.numbers[code.number].encode()
-        claims = model.Claims("khu-a", code.pass_ or "", key_id(_KID), _pass_id(name), code.from_, code.until,
-                              frozenset(code.areas))
-        signer = Ed25519PrivateKey.generate() if code.forged else self.signer
-        return gp1.issue_pass(claims, signer).encode()
+    # --- what is published ---
 
     def documents(self, revoked: Sequence[str]) -> DocumentSet:
         scenario = self.scenario
-        passes = {_pass_id(name) for name in revoked if name in scenario.codes}
+        passes = {pass_id(name) for name in revoked if name in scenario.codes}
         schedules = {"schema": "gate.schedules/1", "schedules": scenario.schedules, "holidays": scenario.holidays}
         return DocumentSet(
-            keyring=Keyring((Key(_KID, self.signer.public_key(), "khu-a", "pass"),)), roster=self,
+            keyring=Keyring(self.wallets.keys), roster=self,
             revocations=Revocations(passes=frozenset(passes), holders=frozenset(revoked)),
             schedules=schedules_from_json(msgspec.json.encode(schedules)),
             versions={"roster": 1}, published_at=scenario.published or scenario.start,
@@ -205,7 +188,7 @@ class Simulation:
 
     def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
         for name in self.people:
-            if {f"cccd:{_citizen_number(name)}", f"number:{self.numbers[name]}"} & set(identifiers):
+            if {f"cccd:{citizen_number(name)}", f"number:{self.numbers[name]}"} & set(identifiers):
                 return self.entries[name]
         return None
 
@@ -276,22 +259,6 @@ class Simulation:
 
     def released(self) -> bool:
         return "lock" in self.broken
-
-
-_KID = b"scenario"
-
-
-def _citizen_number(name: str) -> str:
-    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 1_000_000
-    return f"001090{digest:06d}"
-
-
-def _pass_id(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
-
-
-def _number(name: str) -> str:
-    return new_number(f"{int.from_bytes(hashlib.sha256(name.encode()).digest()[4:8], 'big') % 10**7:07d}")
 
 
 def _entry(name: str, person: Person) -> RosterEntry:
