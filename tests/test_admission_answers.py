@@ -12,7 +12,10 @@ from gate.admission import admit
 from gate.clock import SHIFT_START
 from gate.decoder import gp1
 from gate.model import Claims, Decision, Direction, Mode, Now, Proof, Reason, RosterEntry, Scan, Step
+from gate.pack_files import read_pack
 from gate.policy.attempts import Attempts, Tally
+from gate.policy.health.pack import HealthPolicy, pack_from_json
+from gate.portal.actions import decision_data
 from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
 
@@ -107,3 +110,37 @@ def test_the_guess_that_locks_the_reader_hears_of_the_lock() -> None:
 def test_an_admission_without_steps_says_what_is_missing() -> None:
     scan = Scan("in", ENTRY, LISTED.encode(), NOW.mono)
     assert admit(scan, VIEW, NOW, steps=()) == Decision(False, Reason.INTERNAL_ERROR, ENTRY, "in", rule="no-steps")
+
+
+PACKS = {"declared-today": pack_from_json(read_pack("declared-today"))}
+
+
+class Isolated(OnePerson):
+    """The same person, ordered to stay at home."""
+
+    def holder(self, holder: str) -> RosterEntry | None:
+        return RosterEntry("an", AREA, facts={"health": {"isolation": {"from": "2026-11-20"}}})
+
+
+ISOLATED = replace(
+    VIEW, documents=replace(VIEW.documents, roster=Isolated(), packs=PACKS), health=HealthPolicy(("declared-today",)))
+
+
+def test_a_health_rule_refuses_by_its_id_calls_the_operators_and_tells_no_fact() -> None:
+    refused = Step(7, "apply_rules", "HEALTH_RULE: Denied")
+    decision = ask(LISTED, ISOLATED)
+    assert decision == Decision(False, Reason.HEALTH_RULE, ENTRY, "in", "cccd", Proof.LISTED, "an",
+                                rule="declared-today.1", alerts=True, steps=(*PASSED[:6], refused))
+    assert not {"isolation", "2026-11-20"} & set(str(decision_data(decision)).replace("'", " ").split())
+
+
+def test_whoever_is_isolated_gets_out_and_nobody_is_called() -> None:
+    assert ask(LISTED, ISOLATED, EXIT) == Decision(
+        True, Reason.GRANTED, EXIT, "in", "cccd", Proof.LISTED, "an", steps=PASSED)
+
+
+def test_a_gate_that_observes_grants_names_the_rules_and_calls_nobody() -> None:
+    watching = replace(ISOLATED, health=HealthPolicy(("declared-today",), observe_all=True))
+    assert ask(LISTED, watching) == Decision(
+        True, Reason.GRANTED, ENTRY, "in", "cccd", Proof.LISTED, "an",
+        observed=("declared-today.1", "declared-today.2"), steps=PASSED)

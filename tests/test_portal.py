@@ -29,6 +29,7 @@ from gate.model import (
     Tick,
 )
 from gate.portal import Locked, Moved, NotMoved, NotWritten, Portal, State, Timing, Written
+from gate.portal.actions import PERSON_ALERT_S
 from gate.portal.table import AT_REST, TRANSITIONS, Action, Input
 
 STATES = [state for state in State if state is not State.REST]
@@ -252,3 +253,26 @@ def test_a_portal_is_a_value() -> None:
     assert lane == Portal()
     with pytest.raises(AttributeError):
         lane.state = State.FREE  # type: ignore[misc]
+
+
+def test_somebody_the_operators_have_to_hear_of_raises_an_alert_that_ends_by_itself() -> None:
+    isolated = Decision(False, Reason.HEALTH_RULE, Direction.ENTRY, "in", holder="an", rule="a-pack.1", alerts=True)
+    lane, effects = portal.on(Portal(), isolated, at(10.0))
+    assert kinds(effects, Alert) == [Alert("denied-person", True, "a-pack.1: holder an, reader in")]
+    assert lane.deadline == 10.0 + PERSON_ALERT_S
+    lane, effects = portal.on(lane, decision(granted=False, holder="binh"), at(20.0))
+    assert kinds(effects, Alert) == []
+    lane, effects = portal.on(lane, isolated, at(300.0))
+    lane, effects = portal.on(lane, Tick(), at(299.9 + PERSON_ALERT_S))
+    assert kinds(effects, Alert) == []
+    lane, effects = portal.on(lane, Tick(), at(300.0 + PERSON_ALERT_S))
+    assert kinds(effects, Alert) == [Alert("denied-person", False)]
+    assert lane.deadline is None
+
+
+def test_an_event_keeps_the_rules_that_were_only_observed() -> None:
+    granted = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", holder="an", observed=("hcm-3328.4",))
+    _, effects = portal.on(Portal(), granted, at(0.0))
+    assert [record.data["observed"] for record in kinds(effects, Record)] == [["hcm-3328.4"]]
+    _, effects = portal.on(Portal(), decision(), at(0.0))
+    assert ["observed" in record.data for record in kinds(effects, Record)] == [False]
