@@ -28,7 +28,7 @@ STABLE_S = 10.0
 """A connection that lasted this long was no failure: the next back-off starts afresh."""
 SESSION_S = 7 * 86_400
 """How long a broker is asked to keep a session whose client is away."""
-READS_MAX = 64
+READS_MAX = 16
 """Packets taken in one turn, so that its owner gets a say while the network is busy."""
 
 
