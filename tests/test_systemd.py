@@ -79,6 +79,12 @@ def test_the_daemon_may_ask_whether_the_clock_is_synchronised() -> None:
     assert not settings("gate.service", "ProtectClock"), "it shuts these out, and no clock would be trusted"
 
 
+@needs_systemd
+@pytest.mark.parametrize("unit", ["gate.service", "gate-camera.service"])
+def test_a_camera_may_confine_itself(unit: str) -> None:
+    assert {"seccomp", "prctl", "prlimit64"} <= allowed_system_calls(unit)
+
+
 def test_exits_outlive_a_restart_and_outputs_are_made_safe_after_every_end() -> None:
     assert settings("gate.service", "RemoveIPC") == ["no"], "/dev/shm holds the journal of exits"
     assert not settings("gate.service", "PrivateIPC")

@@ -33,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="how long a folder shows each image (default %(default)s)")
     parser.add_argument("--stall-s", type=float, default=3.0,
                         help="systemd's watchdog is petted while the newest frame is younger (default %(default)s)")
+    parser.add_argument("--standby", action="store_true",
+                        help="load everything, then wait for a byte on standard input before opening the camera")
     parser.add_argument("--parent", type=int, help="end when the process with this id does")
 
 
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
     from gate.drivers.camera_process import CameraProcess
     from gate.drivers.camera_sources import View, open_source
     from gate.drivers.camera_wire import Alive
+    from gate.drivers.confinement import confine
     from gate.errors import UsageError
     from gate.watchdog import notify
 
@@ -60,7 +63,10 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
 
     source = open_source(args.source, View(args.width, args.height, args.fps, args.hold_s))
     reader = StillReader(open_reader(args.engine))
-    CameraProcess(source, reader, args.socket, args.repeat_s, pet).run()
+    process = CameraProcess(source, reader, args.socket, args.repeat_s, pet, confine=confine)
+    if args.standby and not sys.stdin.buffer.read(1):
+        return 0  # the daemon let go of it
+    process.run()
 
 
 def die_with(parent: int) -> bool:

@@ -38,8 +38,10 @@ class ByteReader(ABC):
     """A `Reader` whose driver says how to open the device and what its bytes mean.
 
     The methods below are called by the reading thread only. A device that is not there is waited for, and
-    said to be absent once.
+    said to be absent once, and tried again after `backoff_first_s`, then ever more seldom.
     """
+
+    backoff_first_s = BACKOFF_FIRST_S
 
     def __init__(self, name: str, direction: Direction) -> None:
         self.name = name
@@ -48,7 +50,7 @@ class ByteReader(ABC):
         self._say: ReaderSays | None = None
         self._thread: Thread | None = None
         self._present = True
-        self._backoff_s = BACKOFF_FIRST_S
+        self._backoff_s = self.backoff_first_s
         self._alive_mono = time.monotonic()
         self._wake_r = self._wake_w = -1
 
@@ -117,7 +119,7 @@ class ByteReader(ABC):
                 self._tell(False, str(error))
             if self._stopping_within(self._backoff_s):
                 return
-            self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+            self._backoff_s = min(max(2 * self._backoff_s, BACKOFF_FIRST_S), BACKOFF_MAX_S)
 
     def _read(self, source: ByteSource) -> None:
         """Read until told to stop."""
@@ -131,7 +133,7 @@ class ByteReader(ABC):
                 return
             if device in ready:
                 self.take(source.read(), mono)
-                self._backoff_s = BACKOFF_FIRST_S
+                self._backoff_s = self.backoff_first_s
             elif silence_s is not None:
                 self.take(b"", mono)
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from gate import config
 from gate.drivers.byte_reader import ByteReader
-from gate.drivers.camera_link import CameraLink, connect, start_camera
+from gate.drivers.camera_link import RECONNECT_MAX_S, CameraLink, CameraStarter, connect_within
 from gate.drivers.camera_wire import Alive, check_socket_path, decode
 from gate.errors import DeviceError
 from gate.model import Direction
@@ -55,19 +55,29 @@ class CameraReader(ByteReader):
         if settings.socket is not None:
             check_socket_path(settings.socket)
         self._settings = settings
+        self._starter = CameraStarter(options(settings))
         self._deadline_mono = 0.0
         self.camera_pid: int | None = None
         """The process in use, where the daemon runs its own."""
 
+    @property
+    def standby_pid(self) -> int | None:
+        """The process that will be in use when that one dies."""
+        return self._starter.standby_pid
+
     def open(self) -> CameraLink:
         settings = self._settings
         if settings.socket is not None:
-            link = CameraLink(connect(settings.socket))
+            link = CameraLink(connect_within(RECONNECT_MAX_S, settings.socket, self._stopping_within))
         else:
-            link = start_camera(options(settings), self._stopping_within)
+            link = self._starter.start(self._stopping_within)
         self.camera_pid = link.pid
         self._deadline_mono = time.monotonic() + settings.stall_s
         return link
+
+    def stop(self) -> None:
+        super().stop()
+        self._starter.close()
 
     def take(self, data: bytes, mono: float) -> None:
         if data:

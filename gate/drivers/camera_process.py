@@ -66,12 +66,13 @@ class NewestFrame:
 class CameraProcess:
     """Joins a source, a symbol reader and a socket; `run` is the process's whole life.
 
-    `on_heartbeat` hears every heartbeat, whether or not a daemon is connected (for systemd's watchdog).
+    `on_heartbeat` hears every heartbeat, whether or not a daemon is connected (for systemd's watchdog); `confine` is
+    called once, when the camera is open and before a frame of it is read.
     """
 
     def __init__(
         self, source: Source, reader: SymbolReader, socket_path: Path, repeat_s: float,
-        on_heartbeat: Callable[[Alive], None],
+        on_heartbeat: Callable[[Alive], None], *, confine: Callable[[], None],
     ) -> None:
         check_socket_path(socket_path)
         self._source = source
@@ -79,6 +80,7 @@ class CameraProcess:
         self._socket_path = socket_path
         self._repeats = RepeatFilter(repeat_s)
         self._on_heartbeat = on_heartbeat
+        self._confine = confine
         self._newest = NewestFrame()
         self._daemon: socket.socket | None = None
 
@@ -90,6 +92,7 @@ class CameraProcess:
         """
         Thread(target=self._grab, name="grabber", daemon=True).start()
         frame = self._newest.take(timeout_s=None)
+        self._confine()
         beat_mono = time.monotonic()
         with listen(self._socket_path) as listener:
             while True:

@@ -1,6 +1,7 @@
 """Where frames come from: the Pi's camera, a USB camera, a video file, or a folder that plays a camera.
 
-A source is made without touching its device; `frames` opens it, and may block for ever on a broken camera.
+A source is made without touching its device, but with its library loaded; `frames` opens the device, and may block for
+ever on a broken camera.
 It runs only in the camera process, which its daemon (or systemd) kills when frames stop.
 """
 
@@ -71,15 +72,15 @@ class Picamera2Source:
     """A camera on the Pi's own connector; a Pi 5 has two, 0 and 1."""
 
     def __init__(self, number: int, view: View) -> None:
+        self._library = load_library(
+            "picamera2", "apt-get install python3-picamera2, and make the environment with --system-site-packages")
         self._number = number
         self._view = view
 
     def frames(self) -> Iterator[Frame]:
-        library = load_library(
-            "picamera2", "apt-get install python3-picamera2, and make the environment with --system-site-packages")
         size = (self._view.width, self._view.height)
         try:
-            camera = library.Picamera2(self._number)
+            camera = self._library.Picamera2(self._number)
             camera.configure(camera.create_video_configuration(
                 main={"format": "YUV420", "size": size}, controls={"FrameRate": self._view.fps}))
             if "AfMode" in camera.camera_controls:
@@ -98,15 +99,15 @@ class V4l2Source:
     """A USB camera, or any other that Linux shows as a video device."""
 
     def __init__(self, device: str, view: View) -> None:
+        self._av = load_library("av", VIDEO_EXTRA)
         self._device = device
         self._options = {"video_size": f"{view.width}x{view.height}", "framerate": str(view.fps)}
 
     def frames(self) -> Iterator[Frame]:
-        av = load_library("av", VIDEO_EXTRA)
         try:
-            with av.open(self._device, format="v4l2", options=self._options) as container:
+            with self._av.open(self._device, format="v4l2", options=self._options) as container:
                 yield from map(_luma, container.decode(video=0))
-        except (av.FFmpegError, OSError) as error:
+        except (self._av.FFmpegError, OSError) as error:
             raise DeviceError(f"{error}; plug the camera in, and put this user into the group video") from error
 
 
@@ -114,6 +115,7 @@ class VideoSource:
     """A video file, at its own rate, over and over."""
 
     def __init__(self, file: str) -> None:
+        self._av = load_library("av", VIDEO_EXTRA)
         self._file = file
 
     def frames(self) -> Iterator[Frame]:
@@ -121,17 +123,16 @@ class VideoSource:
             yield from self._once()
 
     def _once(self) -> Iterator[Frame]:
-        av = load_library("av", VIDEO_EXTRA)
         began_mono, shown = time.monotonic(), 0
         try:
-            with av.open(self._file) as container:
+            with self._av.open(self._file) as container:
                 stream = container.streams.video[0]
                 period_s = 1 / float(stream.average_rate or 25)
                 for picture in container.decode(stream):
                     _sleep_until(began_mono + shown * period_s)
                     yield _luma(picture)
                     shown += 1
-        except (av.FFmpegError, OSError, IndexError) as error:
+        except (self._av.FFmpegError, OSError, IndexError) as error:
             raise DeviceError(f"{error}; {self._file} must be a video that FFmpeg can read") from error
         if shown == 0:
             raise DeviceError(f"{self._file}: no frame in it")

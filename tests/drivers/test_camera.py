@@ -105,6 +105,14 @@ def test_two_codes_in_view_come_largest_first(camera, heard, lens) -> None:
     assert near.size > far.size > 0
 
 
+def test_frames_are_read_confined(camera, heard, lens) -> None:
+    reader = camera(source=f"folder:{lens}")
+    hold_before(lens, "pass.png", qr("GP1:FIRST"))
+    assert payload(heard) == b"GP1:FIRST"
+    status = dict(line.split(":\t") for line in Path(f"/proc/{reader.camera_pid}/status").read_text().splitlines())
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), "proc(5): 2 is a filter"
+
+
 def test_file_that_is_no_image_is_passed_over(camera, heard, lens) -> None:
     (lens / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n but no more")
     hold_before(lens, "b.png", qr("GP1:AFTER"))
@@ -121,6 +129,32 @@ def test_image_half_copied_is_read_when_it_is_whole(camera, heard, lens) -> None
     assert payload(heard) == b"GP1:OTHER"
     (lens / "pass.png").write_bytes(whole)
     assert payload(heard) == b"GP1:SLOW COPY"
+
+
+def test_the_next_camera_has_been_waiting_and_takes_over(camera, heard, lens) -> None:
+    reader = camera(source=f"folder:{lens}")
+    hold_before(lens, "pass.png", qr("GP1:STILL THERE"))
+    assert payload(heard) == b"GP1:STILL THERE"
+    dead, waiting = reader.camera_pid, reader.standby_pid
+    os.kill(dead, signal.SIGKILL)
+    said(heard, ABSENT)
+    said(heard, BACK)
+    assert payload(heard) == b"GP1:STILL THERE"
+    assert reader.camera_pid == waiting
+    assert not running(dead)
+
+
+def test_a_camera_that_died_waiting_is_replaced(camera, heard, lens) -> None:
+    reader = camera(source=f"folder:{lens}")
+    hold_before(lens, "pass.png", qr("GP1:STILL THERE"))
+    assert payload(heard) == b"GP1:STILL THERE"
+    dead = (reader.standby_pid, reader.camera_pid)
+    for pid in dead:
+        os.kill(pid, signal.SIGKILL)
+    said(heard, ABSENT)
+    said(heard, BACK)
+    assert payload(heard) == b"GP1:STILL THERE"
+    assert reader.camera_pid not in dead
 
 
 def test_frozen_camera_is_killed_and_replaced_and_reads_again(camera, heard, lens) -> None:

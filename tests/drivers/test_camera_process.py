@@ -61,7 +61,7 @@ class Lane:
         self.hand, self.eye = Hand(), eye
         self.beats: queue.Queue[Alive] = queue.Queue()
         self.ended: queue.Queue[Exception] = queue.Queue()
-        self._process = CameraProcess(self.hand, eye, path, 3.0, self.beats.put)
+        self._process = CameraProcess(self.hand, eye, path, 3.0, self.beats.put, confine=lambda: None)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
