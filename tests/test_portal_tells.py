@@ -52,6 +52,10 @@ def test_a_grant_is_told_whole() -> None:
         Record("AccessGranted", AN_DATA), Release(Direction.ENTRY, 0.6, must_record=True), Show(Signal.GRANTED, AN)]
 
 
+def test_a_grant_tells_which_rules_only_looked_on() -> None:
+    assert Record("AccessGranted", AN_DATA | {"observed": ["r2"]}) in lives([(0, replace(AN, observed=("r2",)))])[1]
+
+
 def test_a_denial_is_told_without_what_is_not_known() -> None:
     assert lives([(0, STRANGER)])[1] == [
         Record("AccessDenied", {"reader": "in", "direction": "entry", "reason": "UNKNOWN_CREDENTIAL", "bacnet": 129,
