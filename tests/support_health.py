@@ -133,9 +133,10 @@ def wrap_shc(message: bytes) -> bytes:
     return b"shc:/" + b"".join(b"%02d" % (letter - 45) for letter in message)
 
 
-def shc(content: dict[str, Any]) -> bytes:
-    """A health card as the text of its QR."""
-    return wrap_shc(jws(deflate(json.dumps(content).encode())))
+def shc(content: dict[str, Any] | str) -> bytes:
+    """A health card, or JSON that somebody signed as one, as the text of its QR."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return wrap_shc(jws(deflate(text.encode())))
 
 
 # --- NZ COVID Pass --------------------------------------------------------------------------------------

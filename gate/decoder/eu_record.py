@@ -3,7 +3,7 @@
 Source: eHealth Network, Technical Specifications for EU DCC, JSON schema; SpecialCaseHandling.md of the quality
 assurance names what real issuers get wrong and verifiers put up with: null for nothing, blanks around texts, dose
 counts like 1.0, dates with a time, names in letters that the schema does not allow. Lengths are not checked beyond
-those of the whole message, and value sets are a matter of policy.
+those of the whole message; value sets, and days that are none of the calendar (2022-17-01), are a matter of policy.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ health: only what is known to be about COVID-19 is read. It says less than an EU
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,13 +37,22 @@ _RESULTS = {  # SNOMED CT -> the EU's test-result
     "260373001": "260373001", "10828004": "260373001", "260415000": "260415000", "260385009": "260415000",
 }
 
+_DATE_TIME = re.compile(  # FHIR R4 2.24.0.1, dateTime
+    r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-6][0-9]"
+    r"(?:\.[0-9]+)?(?:Z|[+-][01][0-9]:[0-5][0-9]))?)?)?")
+
 
 def read_record(bundle: dict[str, Any], issuer: str) -> dict[str, list[dict[str, Any]]]:
     """The record `{"v": [...], "t": [...], "r": []}`, doses numbered by their dates.
 
     Raises:
-        MalformedError: a vaccination that was not given, or has no date; a test without date or result.
+        MalformedError: a vaccination that was not given, or has no date; a test without date or result; either of
+            somebody else than the card's patient.
     """
+    patient = _patient_address(bundle)
+    for kind, whose in (("Immunization", "patient"), ("Observation", "subject")):
+        for resource in _resources(bundle, kind):
+            _check_whose(resource.get(whose), patient)
     vaccinations = [
         _vaccination(resource, code, issuer) for resource in _resources(bundle, "Immunization")
         if (code := _code(resource.get("vaccineCode"), _CVX)) in _COVID_19_VACCINES
@@ -85,14 +95,38 @@ def _resources(bundle: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
         match entry:
             case {"resource": {"resourceType": str(found)} as resource}:
                 if found == kind:
+                    _check_labels(resource)
                     yield resource
             case _:
                 raise MalformedError("a health card with an entry that is no FHIR resource")
 
 
+def _check_labels(resource: dict[str, Any]) -> None:
+    """A security label (FHIR R4 6.1.1) says by its code how far a resource may be believed: unread, nobody knows."""
+    meta = resource.get("meta")
+    labels = _list(meta.get("security")) if isinstance(meta, dict) else []
+    if not all(isinstance(label, dict) and isinstance(label.get("code"), str) for label in labels):
+        raise MalformedError("a health card with a security label that has no code")
+
+
+def _patient_address(bundle: dict[str, Any]) -> str | None:
+    """How other entries call the patient (framework, "resource:0"), or None where nobody is named."""
+    for entry in _list(bundle.get("entry")):
+        match entry:
+            case {"fullUrl": str(address), "resource": {"resourceType": "Patient"}}:
+                return address
+    return None
+
+
+def _check_whose(reference: object, patient: str | None) -> None:
+    match reference:
+        case {"reference": str(named)} if patient is not None and named != patient:
+            raise MalformedError("a health card with a vaccination or test of somebody else than its patient")
+
+
 def _vaccination(resource: dict[str, Any], code: str, issuer: str) -> dict[str, Any]:
     match resource:
-        case {"status": "completed", "occurrenceDateTime": str(day)}:
+        case {"status": "completed", "occurrenceDateTime": str(day)} if _DATE_TIME.fullmatch(day):
             product = _PRODUCTS.get(code, f"cvx:{code}")
             return {"tg": _COVID_19, "mp": product, "dt": day, "is": _performer(resource, issuer)}
     raise MalformedError("a health card with a vaccination that is not completed, or without its date")
@@ -101,7 +135,8 @@ def _vaccination(resource: dict[str, Any], code: str, issuer: str) -> dict[str, 
 def _test(resource: dict[str, Any], code: str, issuer: str) -> dict[str, Any]:
     result = _code(resource.get("valueCodeableConcept"), _SNOMED)
     match resource:
-        case {"status": "final" | "amended" | "corrected", "effectiveDateTime": str(taken)} if result:
+        case {"status": "final" | "amended" | "corrected", "effectiveDateTime": str(taken)} if (
+                result and _DATE_TIME.fullmatch(taken)):
             return {
                 "tg": _COVID_19, "tt": _TESTS[code], "sc": taken, "tr": _RESULTS.get(result, f"snomed:{result}"),
                 "is": _performer(resource, issuer),

@@ -71,7 +71,7 @@ class LadderReader:
 
 
 class ThoroughReader:
-    """Every rung there is, for single images: where the ladder reads nothing, changed images of it, and zbar."""
+    """Every rung there is, for single images: where the ladder reads nothing, changed images of it, zbar, and Aztec."""
 
     def __init__(self) -> None:
         self._zxing, self._zbar = ZxingReader(), ZbarReader()
@@ -85,7 +85,7 @@ class ThoroughReader:
                 if symbols := sight.symbols or self._closely(image, sight.unread):
                     shrunk = frame.width / image.width
                     return [replace(symbol, size_px2=round(symbol.size_px2 * shrunk ** 2)) for symbol in symbols]
-        return self._zbar.read(frame)
+        return self._zbar.read(frame) or self._zxing.read_aztec(frame)
 
     def _closely(self, image: Any, unread: list[Unread]) -> list[Symbol]:
         return largest_first(

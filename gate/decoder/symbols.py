@@ -1,6 +1,6 @@
 """What reading pixels gives: the symbols in a grey image, behind one interface over several engines.
 
-Only QR Code Model 2 is read: every further symbology costs time and lets one more parser meet hostile pixels.
+Cameras read QR Code Model 2 only: every further symbology costs time and lets one more parser meet hostile pixels.
 Payloads are the symbol's raw bytes; no engine's guess at a text encoding is asked for.
 """
 

@@ -74,6 +74,12 @@ class ZxingReader:
             self._view(frame), **self._options, try_downscale=False, binarizer=self._zxing.Binarizer.GlobalHistogram)
         return Symbol(result.bytes, area_px2(_corners(result))) if result else None
 
+    def read_aztec(self, frame: Frame) -> list[Symbol]:
+        """Aztec codes (ISO/IEC 24778), which some countries print in place of QR: for single images only."""
+        results = self._zxing.read_barcodes(
+            self._view(frame), formats=self._zxing.BarcodeFormat.Aztec, try_invert=True, try_rotate=False)
+        return largest_first(Symbol(result.bytes, area_px2(_corners(result))) for result in results)
+
     def _view(self, frame: Frame) -> Any:
         return self._zxing.ImageView(
             frame.luma, frame.width, frame.height, self._zxing.ImageFormat.Lum, frame.stride, 1)

@@ -164,11 +164,27 @@ BUNDLE = "vc.credentialSubject.fhirBundle"
     )),
     card(iss="http://example.org"), card(iss="https://example.org/"), card(iss=1), card(nbf="now"), card(nbf=-1),
     card(immunization("2021-09-18", status="entered-in-error")), card(observation("2021-09-01", status="preliminary")),
-    card(PATIENT),
+    card(PATIENT), card(immunization("2021-13-18")), card(immunization("yesterday")),
+    card(observation("2021-09-01T24:01")), card(immunization("2021-09-18", meta={"security": [{"badKey": "IAL1"}]})),
+    card(immunization("2021-09-18", meta={"security": ["IAL1"]})),
 ])
 def test_signed_card_out_of_form_is_malformed(content: dict[str, Any]) -> None:
     found = judge(shc(content))
     assert (found.proof, found.reason) == (Proof.SIGNED, Reason.MALFORMED)
+
+
+def addressed(named: str, **resource: Any) -> dict[str, Any]:
+    """A card whose patient is called resource:0, and a dose whose patient is `named`."""
+    content = card(immunization("2021-09-18", patient={"reference": named}, **resource))
+    content["vc"]["credentialSubject"]["fhirBundle"]["entry"][0]["fullUrl"] = "resource:0"
+    return content
+
+
+def test_dose_counts_for_the_patient_of_its_card_only() -> None:
+    labelled = {"security": [{"system": "https://smarthealth.cards/ial", "code": "IAL2"}]}
+    assert judge(shc(addressed("resource:0", meta=labelled))).reason is None
+    for other in ("resource:1", "Patient/resource:0", ""):
+        assert judge(shc(addressed(other))).reason is Reason.MALFORMED
 
 
 @pytest.mark.parametrize("payload", [

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import segno
+import zxingcpp
 from PIL import Image
 
+from gate.decoder.engines import open_reader
 from gate.decoder.frame import AREA_MAX_PX2
 from gate.drivers import images
 from gate.drivers.images import load_image, read_image
@@ -31,6 +33,15 @@ def test_transparent_background_counts_as_paper(tmp_path: Path) -> None:
     file = tmp_path / "sticker.png"
     segno.make_qr("GP1:PASS").save(str(file), scale=6, border=4, light=None)
     assert [symbol.payload for symbol in read_image(file)] == [b"GP1:PASS"]
+
+
+def test_aztec_code_is_read_in_an_image_and_by_no_camera(tmp_path: Path) -> None:
+    code = zxingcpp.create_barcode("HC1:PASS", zxingcpp.BarcodeFormat.Aztec)
+    drawn = memoryview(code.to_image(scale=5, add_quiet_zones=True))
+    height, width = drawn.shape
+    Image.frombytes("L", (width, height), drawn.tobytes()).save(tmp_path / "aztec.png")
+    assert [symbol.payload for symbol in read_image(tmp_path / "aztec.png")] == [b"HC1:PASS"]
+    assert open_reader("ladder").read(load_image(tmp_path / "aztec.png")) == []
 
 
 def test_image_without_a_code_has_no_symbol(tmp_path: Path) -> None:
