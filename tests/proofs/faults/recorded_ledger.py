@@ -124,7 +124,7 @@ class LedgerRun:
         reader = LedgerReader(ledger.path)
         try:
             proof = reader.prove()
-            anchor_seq = reader._meta("anchor_seq")
+            anchor_seq = reader._meta("anchor_seq", int)
             hashes = {row.seq: bytes(row.hash) for row in reader.all_rows()}
             epoch = reader.epoch
         finally:
