@@ -24,6 +24,7 @@ from gate.cose import (
     PrivateKey,
     PublicKey,
     algorithm_of,
+    header_claims,
     moment,
     parse_sign1,
     read_cwt,
@@ -189,6 +190,21 @@ def test_random_bytes_are_read_or_malformed(data: bytes) -> None:
 @given(claims_sets)
 def test_claims_come_back_unchanged(claims: dict[int, Any]) -> None:
     assert read_cwt(write_cwt(claims)) == claims
+
+
+def test_equal_claims_are_equal_bytes_in_whatever_order() -> None:
+    assert write_cwt({4: 1, 1: "a", -1: 2}) == write_cwt({-1: 2, 1: "a", 4: 1}) == bytes.fromhex("a301616104012002")
+
+
+def test_tagged_time_in_claims_is_malformed_unless_asked_for() -> None:
+    tagged = bytes.fromhex("a104c11a5f5e0ff0")
+    with pytest.raises(MalformedError, match="tags"):
+        read_cwt(tagged)
+    assert read_cwt(tagged, tagged_times=True) == {Claim.EXP: 0x5F5E0FF0}
+
+
+def test_message_without_claims_in_its_header_has_none_there() -> None:
+    assert header_claims(parse_sign1(MESSAGE)) == {}
 
 
 def test_claims_that_are_no_map_are_malformed() -> None:

@@ -41,7 +41,6 @@ from gate.model import (
     Tick,
 )
 from gate.portal import Locked, Moved, NotLocked, NotMoved, NotWritten, Portal, State, Timing, Written
-from gate.portal.actions import PERSON_ALERT_S
 from gate.portal.table import Input
 
 # --- records and screens --------------------------------------------------------------------------------
@@ -50,10 +49,6 @@ from gate.portal.table import Input
 def test_a_grant_is_told_whole() -> None:
     assert lives([(0, AN)])[1] == [
         Record("AccessGranted", AN_DATA), Release(Direction.ENTRY, 0.6, must_record=True), Show(Signal.GRANTED, AN)]
-
-
-def test_a_grant_tells_which_rules_only_looked_on() -> None:
-    assert Record("AccessGranted", AN_DATA | {"observed": ["r2"]}) in lives([(0, replace(AN, observed=("r2",)))])[1]
 
 
 def test_a_denial_is_told_without_what_is_not_known() -> None:
@@ -81,14 +76,6 @@ def test_a_code_that_belongs_to_nobody_takes_the_green_from_nobody() -> None:
     assert Show(Signal.DENIED, wrong) in lives([(0, wrong)])[1]
     _, effects = lives([*IN, (0.3, wrong)])
     assert [type(effect) for effect in effects] == [Record]
-
-
-def test_operators_hear_of_a_person_at_once_and_for_a_while() -> None:
-    lane, effects = lives([(0, replace(STRANGER, holder="f0", rule="isolation", alerts=True))])
-    assert Alert("denied-person", True, "isolation: holder f0, reader in") in effects
-    assert lane.deadline == PERSON_ALERT_S
-    assert lives([(PERSON_ALERT_S - 0.1, Tick())], lane) == (lane, [])
-    assert lives([(PERSON_ALERT_S, Tick())], lane) == (Portal(), [Alert("denied-person", False)])
 
 
 def test_who_passed_or_did_not_is_told_by_holder_and_direction() -> None:
