@@ -92,5 +92,5 @@ def _corners(result: Any) -> Corners:
 
 def _modules(result: Any) -> int:
     """ISO/IEC 18004 5.1: 21 modules in version 1, and four more in each further one."""
-    version = (result.extra or {}).get("Version")
-    return 17 + 4 * int(version) if version else 0
+    version = str((result.extra or {}).get("Version"))  # "M4" in a Micro QR that was seen as well
+    return 17 + 4 * int(version) if version.isdecimal() else 0
