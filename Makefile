@@ -78,6 +78,12 @@ crosscheck: .venv-crosscheck/installed  ## .venv-crosscheck: the implementation 
 	.venv/bin/pip $(PIP_INSTALL) --require-hashes --no-deps --target .venv-mutation -r requirements/mutation.lock
 	touch $@
 
+# A folder beside .venv as well: the peers read the same pixels in the same process.
+.venv-opencv/installed: requirements/opencv.lock | venv
+	@rm -rf .venv-opencv
+	.venv/bin/pip $(PIP_INSTALL) --require-hashes --no-deps --target .venv-opencv -r requirements/opencv.lock
+	touch $@
+
 .venv-fuzz/installed: requirements/fuzz.lock requirements/gate.lock | python system
 	@[ -x .venv-fuzz/bin/python ] || $(PYTHON) -m venv .venv-fuzz
 	.venv-fuzz/bin/pip $(PIP_INSTALL) --require-hashes --no-deps -r requirements/gate.lock -r requirements/fuzz.lock
@@ -109,11 +115,12 @@ check: venv  ## lint, types, and the tests that take seconds
 	.venv/bin/pytest -m "not slow"
 
 .PHONY: pure
-pure: venv  ## the tests of the part that decides, with the network cut
+pure: venv  ## `make coverage` with the network cut
 	@for cut in "unshare --net" "unshare --map-root-user --net"; do
-		if $$cut true 2>/dev/null; then exec $$cut .venv/bin/pytest $(PURE_TESTS); fi
+		if $$cut true 2>/dev/null; then exec $$cut $(MAKE) coverage; fi
 	done
-	echo "make pure: NOT RUN: this machine lets nobody cut the network for one process (unshare --net)" >&2
+	echo "make pure: this machine lets nobody cut the network for one process (unshare --net): it stays" >&2
+	exec $(MAKE) coverage
 
 .PHONY: sabotage
 sabotage: system-tests venv  ## take each mechanism out of a copy, and see its proof fail
@@ -142,6 +149,7 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 	@mkdir -p var/proofs
 	.venv/bin/python -m tests.proofs.whole_gate --seed 1000 --total 10000000 --progress var/proofs/whole-gate.jsonl
 	.venv/bin/python -m tests.proofs.reference_admission --cases 1000000
+	.venv/bin/python -m tests.proofs.reference_health --cases 1000000
 	.venv/bin/python -m tests.proofs.clock_jumps --jumps 10000
 	.venv/bin/python -m tests.proofs.soak --days 30
 	.venv/bin/python -m tests.proofs.crash_states --states 200000
@@ -152,6 +160,10 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 .PHONY: bench
 bench: system venv  ## speed and memory against floors and peers, on a quiet machine (docs/benchmarks.md)
 	@.venv/bin/gate bench $(BENCH)
+
+.PHONY: photos
+photos: .venv-opencv/installed  ## what engines read of photographs, OpenCV's beside ours: the table of docs/camera.md
+	@.venv/bin/python -m bench.photos
 
 # --- keep it current ---
 
@@ -174,6 +186,7 @@ lock: | python  ## requirements/*.lock from pyproject.toml
 	$(LOCK) pyproject.toml --extra central -o requirements/central.lock
 	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
 	printf '%s\n' base45 cwt pycose | $(LOCK) - -o requirements/crosscheck.lock
+	echo opencv-contrib-python-headless | $(LOCK) - -o requirements/opencv.lock
 	echo 'atheris<3.1' | $(LOCK) - -o requirements/fuzz.lock  # 3.1 has no wheel for Python 3.11
 	echo mutmut | $(LOCK) --constraint requirements/dev.lock - -o requirements/mutation.lock
 
@@ -186,6 +199,6 @@ wheel: venv  ## dist/gate-*.whl, to copy to a gate
 
 .PHONY: clean
 clean:  ## remove all that was made here, the environments included
-	@rm -rf .venv .venv-crosscheck .venv-mutation .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
+	@rm -rf .venv .venv-crosscheck .venv-mutation .venv-opencv .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
 	rm -f .lgd-nfy*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

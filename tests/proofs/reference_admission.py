@@ -2,8 +2,9 @@
 
     python -m tests.proofs.reference_admission --cases 1000000 [--seed 1]
 
-Written from DESIGN.md (laws 2, 3 and 10), docs/code-formats.md and docs/writing-a-rule.md, not from the code. What a
-code is and proves is known here because this module made it: nothing of the decoder or of trust is used to judge.
+Written from DESIGN.md (laws 2, 3 and 10), docs/code-formats.md, docs/writing-a-rule.md and docs/health-packs.md, not
+from the code. What a code is and proves is known here because this module made it: nothing of the decoder or of trust
+is used to judge. The health packs are said again in `tests.proofs.reference_health`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,13 +27,20 @@ from stdnum import verhoeff
 
 from gate.admission import admit
 from gate.decoder import gp1
-from gate.model import Claims, Direction, Mode, Now, Proof, RosterEntry, Scan
+from gate.model import Claims, Direction, Mode, Now, Proof, Reason, RosterEntry, Scan
+from gate.pack_files import read_pack
 from gate.policy.attempts import Attempts, Tally
+from gate.policy.health.moment import Headcount
+from gate.policy.health.pack import pack_from_json
+from gate.policy.pairs import Pairs
 from gate.policy.schedule import schedules_from_json
 from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
+from tests.proofs.reference_health import PACKS, ROLES, Someone, draw_policy, draw_record, refused_by
 
-NOON = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+NOON = datetime(2021, 9, 30, 5, 0, tzinfo=UTC)
+"""The last day of two packs, and the day before another begins."""
+COMPILED = {name: pack_from_json(read_pack(name)) for name in PACKS}
 ZONES = (ZoneInfo("Asia/Ho_Chi_Minh"), ZoneInfo("Europe/Berlin"))
 AREAS = ("xuong-a", "kho", "*")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -44,11 +52,20 @@ WORLD_CASES = 500
 
 
 class Paper(NamedTuple):
-    """What vouches for a person: when, and for which areas."""
+    """What vouches for a person: when, for which areas and in which roles."""
 
     start: datetime | None
     end: datetime | None
     areas: frozenset[str]
+    roles: frozenset[str] = frozenset()
+
+
+class Answer(NamedTuple):
+    """What has to come of a scan; the rule is only said of a health rule."""
+
+    reason: str
+    rule: str = ""
+    observed: tuple[str, ...] = ()
 
 
 class Code(NamedTuple):
@@ -62,6 +79,8 @@ class Code(NamedTuple):
     pass_id: str = ""
     key: str = ""
     paper: Paper | None = None
+    named: bool = False
+    """Whether it says a name and a birth date, so that a certificate may be shown beside it."""
 
 
 @dataclass(frozen=True)
@@ -75,40 +94,76 @@ class Plain:
     holidays: frozenset[date]
     revoked: frozenset[str]
     published: datetime
+    health_of: dict[str, dict[str, Any]]
+    packs: frozenset[str]
 
 
 # --- the reference -------------------------------------------------------------------------------------
 
 
-def reference(code: Code, view: View, plain: Plain, scan: Scan, now: Now) -> str:
-    """The name of the reason with which this scan is answered."""
+def reference(code: Code, view: View, plain: Plain, scan: Scan, now: Now) -> Answer:
+    """How this scan is answered."""
     if scan.direction is Direction.EXIT:
-        return "GRANTED" if code.readable else code.flaw
+        return Answer("GRANTED" if code.readable else code.flaw)
     tally = view.attempts.tallies.get(scan.reader)
     if tally and now.mono < tally.locked_until_mono:
-        return "LOCKOUT"
+        return Answer("LOCKOUT")
     answer = entry(code, view, plain, now)
-    guess = answer in ("UNKNOWN_CREDENTIAL", "MALFORMED", "UNKNOWN_FORMAT")
+    guess = answer.reason in ("UNKNOWN_CREDENTIAL", "MALFORMED", "UNKNOWN_FORMAT")
     wrong = tally.wrong if tally else 0
     if guess and scan.reader in view.attempts.guessable and wrong + 1 >= view.attempts.attempts_max:
-        return "MAX_ATTEMPTS"
+        return Answer("MAX_ATTEMPTS")
     return answer
 
 
-def entry(code: Code, view: View, plain: Plain, now: Now) -> str:
+def entry(code: Code, view: View, plain: Plain, now: Now) -> Answer:
     """The answer to somebody who wants to enter where no lockout is."""
+    refusal = before_health(code, view, plain, now)
+    if refusal:
+        return Answer(refusal)
+    observed = []
+    for rule, watched in health_refusals(code, view, plain, now):
+        if watched:
+            observed.append(rule)
+        elif code.named and view.pairs.certificates != "ignored" and rule != "declared-today.1":
+            return Answer("NEEDS_SECOND_CODE")  # a certificate may mend it
+        else:
+            return Answer("HEALTH_RULE", rule)
+    return Answer("GRANTED", observed=tuple(observed))
+
+
+def health_refusals(code: Code, view: View, plain: Plain, now: Now) -> list[tuple[str, bool]]:
+    """Every health rule that refuses, enforced ones first, and whether it is only observed."""
+    holder, local = holder_of(code, plain), now.utc.astimezone(view.zone)
+    papers = [paper for paper in (code.paper, plain.people.get(holder)) if paper]
+    headcount = (view.headcount.present, view.headcount.staff) if view.headcount else None
+    who = Someone(plain.health_of.get(holder, {}), frozenset().union(*(paper.roles for paper in papers)), headcount)
+    policy, refusals = view.health, []
+    for pack in policy.packs:
+        if pack in plain.packs or pack == "open":
+            refusals += [(rule, policy.observe_all or rule in policy.observe)
+                         for rule in refused_by(pack, who, local, now.trusted)]
+        else:
+            refusals.append((f"{pack}.missing", policy.observe_all))
+    return sorted(refusals, key=lambda refusal: refusal[1])
+
+
+def holder_of(code: Code, plain: Plain) -> str:
+    """Whom a code names in the roster, if anybody."""
+    if code.paper:
+        return code.subject if code.subject in plain.people else ""
+    return next((plain.holder_of[name] for name in code.identifiers if name in plain.holder_of), "")
+
+
+def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
+    """Why somebody is refused whatever their health, or nothing."""
     if code.flaw:
         return code.flaw
-    if code.paper:
-        holder = code.subject if code.subject in plain.people else ""
-        if not holder and view.signed_must_be_listed:
-            return "UNKNOWN_CREDENTIAL"
-        proof = Proof.SIGNED
-    else:
-        holder = next((plain.holder_of[name] for name in code.identifiers if name in plain.holder_of), "")
-        if not holder:
-            return "UNKNOWN_CREDENTIAL"
-        proof = Proof.LISTED
+    holder, certificates = holder_of(code, plain), view.pairs.certificates
+    proof = Proof.SIGNED if code.paper else Proof.LISTED
+    if not holder and (code.paper is None or view.signed_must_be_listed):
+        mendable = code.named and certificates != "ignored" and not view.signed_must_be_listed
+        return "NEEDS_SECOND_CODE" if mendable else "UNKNOWN_CREDENTIAL"
     if proof not in view.accept:
         return "PROOF_TOO_WEAK"
     if view.mode is Mode.LOCKDOWN:
@@ -133,7 +188,7 @@ def entry(code: Code, view: View, plain: Plain, now: Now) -> str:
     schedule = plain.schedule_of.get(holder, "")
     if now.trusted and schedule and not is_open(plain, schedule, now.utc.astimezone(view.zone).replace(tzinfo=None)):
         return "OUT_OF_TIME_RANGE"
-    return "GRANTED"
+    return "NEEDS_SECOND_CODE" if certificates == "required" and not code.paper else ""
 
 
 def is_open(plain: Plain, schedule: str, local: datetime) -> bool:
@@ -173,6 +228,9 @@ class Drawn:
         near = self.rng.choice((0, 0, 1, -1, 60, -3600, 86_400, -86_400, 10**7, -(10**7)))
         return self.rng.choice((None, NOON + timedelta(seconds=near)))
 
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.rng.sample(ROLES, self.rng.choice((0, 0, 1, 2))))
+
     def areas(self) -> frozenset[str]:
         return frozenset(self.rng.sample(AREAS, self.rng.choice((0, 1, 1, 2))))
 
@@ -188,14 +246,14 @@ class Drawn:
         text = f"{number}|{old}|NGUYEN VAN A|{'31021990' if broken else '01011990'}|Nam|Ha Noi|15102021"
         if broken:
             return Code(text.encode(), "MALFORMED", readable=False)
-        return Code(text.encode(), identifiers=(f"cccd:{number}", *((f"cmnd:{old}",) if old else ())))
+        return Code(text.encode(), identifiers=(f"cccd:{number}", *((f"cmnd:{old}",) if old else ())), named=True)
 
     def personal_qr(self, n: int) -> Code:
         masked = self.rng.random() < 0.5
         number = "******029317" if masked else f"002093{n:06d}"
         text = f"{number}|NGUYEN VAN A|1987-01-18|0|16297938858617{n:04d}|<1<00<0123232422"
         return Code(text.encode(), identifiers=(
-            f"qid:16297938858617{n:04d}", *(() if masked else (f"cccd:{number}",))))
+            f"qid:16297938858617{n:04d}", *(() if masked else (f"cccd:{number}",))), named=True)
 
     def number(self, n: int) -> Code:
         digits = f"{7_000_000 + n}"
@@ -211,14 +269,15 @@ class Drawn:
         start, end = self.bound(), NOON + timedelta(seconds=rng.choice((0, 1, -1, 3600, 10**7)))
         claims = Claims(
             "khu-b" if kind == "other issuer" else "khu-a", f"p{rng.randrange(PEOPLE + 3)}",
-            key_id(b"strange" if kind == "unknown key" else b"key-%d" % index), f"{n:016x}", start, end, self.areas())
+            key_id(b"strange" if kind == "unknown key" else b"key-%d" % index), f"{n:016x}", start, end, self.areas(),
+            self.roles())
         claims = replace(claims, areas=claims.areas - {"*"})  # a pass names areas, and none is called *
         signer = self.keys[(index + 1) % 3] if kind == "forged" else self.keys[index]
         payload = gp1.issue_pass(claims, signer).encode()
         flaw = {"genuine": "", "unknown key": "UNKNOWN_KEY"}.get(kind, "BAD_SIGNATURE")
         key_start, key_end = self.lives[index]
         starts, ends = [at for at in (start, key_start) if at], [at for at in (end, key_end) if at]
-        paper = Paper(max(starts, default=None), min(ends, default=None), claims.areas)
+        paper = Paper(max(starts, default=None), min(ends, default=None), claims.areas, claims.roles)
         return Code(payload, flaw, True, (), claims.subject, claims.pass_id, f"key-{index}", paper)
 
     def other(self, n: int) -> Code:
@@ -235,7 +294,9 @@ class Drawn:
         schedules = {name: {day: [(rng.choice(HOURS[:-1]), rng.choice(HOURS)) for _ in range(rng.randint(0, 2))]
                             for day in (*DAYS, "holiday") if rng.random() < 0.8} for name in ("ca-ngay", "ca-dem")}
         holidays = [NOON.date() + timedelta(days=n) for n in (-1, 0, 1) if rng.random() < 0.2]
-        people = {f"p{n}": Paper(self.bound(), self.bound(), self.areas()) for n in range(PEOPLE)}
+        people = {f"p{n}": Paper(self.bound(), self.bound(), self.areas(), self.roles()) for n in range(PEOPLE)}
+        health = {name: draw_record(rng, NOON + timedelta(days=rng.choice((0, 0, 1, -5, 5)))) for name in people}
+        packs = frozenset(name for name in PACKS if rng.random() < 0.95)
         schedule_of = {name: rng.choice(("", "", "ca-ngay", "ca-dem", "unknown")) for name in people}
         names = [name for code in self.codes for name in code.identifiers]
         holder_of = {name: rng.choice(list(people)) for name in names if rng.random() < 0.7}
@@ -243,16 +304,17 @@ class Drawn:
         holders = frozenset(name for name in (*people, "p13") if rng.random() < 0.1)
         withdrawn = frozenset(f"key-{n}" for n in range(3) if rng.random() < 0.1)
         published = NOON - timedelta(seconds=rng.choice((0, 3600, 86_400, 86_399, 86_401)))
-        plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(
-            {*holders, *(f"pass {each}" for each in passes), *(f"key {each}" for each in withdrawn)}), published)
-        entries = {name: RosterEntry(name, paper.areas, schedule=schedule_of[name], valid_from_at=paper.start,
-                                     valid_until_at=paper.end) for name, paper in people.items()}
+        revoked = {*holders, *(f"pass {each}" for each in passes), *(f"key {each}" for each in withdrawn)}
+        plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(revoked), published,
+                      health, packs)
+        entries = {name: RosterEntry(name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end,
+                                     facts={"health": health[name]}) for name, paper in people.items()}
         keyring = Keyring(Key(b"key-%d" % n, key.public_key(), "khu-a", "pass", "", *life)
                           for n, (key, life) in enumerate(zip(self.keys, self.lives, strict=True)))
         file = {"schema": "gate.schedules/1", "schedules": schedules, "holidays": holidays}
         return plain, DocumentSet(
             keyring=keyring, roster=DictRoster(entries, holder_of), published_at=published,
-            schedules=schedules_from_json(msgspec.json.encode(file)),
+            schedules=schedules_from_json(msgspec.json.encode(file)), packs={name: COMPILED[name] for name in packs},
             revocations=Revocations(passes, holders, frozenset(key_id(each.encode()) for each in withdrawn)))
 
     def view(self) -> View:
@@ -265,7 +327,9 @@ class Drawn:
             rng.choice((Mode.NORMAL, Mode.NORMAL, Mode.NORMAL, Mode.LOCKDOWN, Mode.FREE)),
             Attempts(frozenset({"keys"}), rng.randint(1, 5), tallies=tallies if rng.random() < 0.7 else {}),
             frozenset(accept), rng.random() < 0.5, rng.choice((None, timedelta(days=1))),
-            rng.random() < 0.5, rng.random() < 0.5)
+            rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
+            pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
+            headcount=rng.choice((None, Headcount(rng.randrange(12), 20))))
 
     def scan(self, code: Code) -> tuple[Scan, Now]:
         """Somebody holds it up somewhere, at some moment near noon."""
@@ -307,10 +371,12 @@ def compare(seed: int, cases: int) -> Counter[str]:
             scan, now = drawn.scan(code)
             decision = admit(scan, view, now)
             expected = reference(code, view, drawn.plain, scan, now)
-            assert decision.reason.name == expected and decision.granted == (expected == "GRANTED"), (
-                f"seed {seed}, world {world}, case {case}: admission says {decision.reason.name}, the reference "
+            rule = decision.rule if decision.reason is Reason.HEALTH_RULE else ""
+            said = Answer(decision.reason.name, rule, decision.observed)
+            assert said == expected and decision.granted == (expected.reason == "GRANTED"), (
+                f"seed {seed}, world {world}, case {case}: admission says {said}, the reference "
                 f"{expected}\n{code}\n{scan}\n{now}\n{decision.steps}\n{view}")
-            counts[f"{scan.direction.value} {expected}"] += 1
+            counts[f"{scan.direction.value} {expected.reason} {expected.rule}".rstrip()] += 1
     return counts
 
 
