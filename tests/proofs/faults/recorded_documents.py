@@ -13,7 +13,7 @@ from random import Random
 
 from gate.central.document_root import init_repository
 from gate.central.documents import publish
-from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES, load_documents, set_in_force
+from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES, load_documents, set_in_force
 from gate.documents.importing import TARGET_MAX_BYTES, import_documents
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
@@ -36,6 +36,7 @@ def draft(folder: Path, rng: Random, number: int) -> dict[str, Path]:
     (folder / REVOCATIONS).write_text(json.dumps({
         "schema": "gate.revocations/1", "holders": [f"h{n}" for n in range(rng.choice((0, 3, 400)))]}))
     (folder / SCHEDULES).write_bytes(b'{"schema": "gate.schedules/1", "schedules": {}}')
+    (folder / PACKS).write_bytes(b'{"schema": "gate.policy-packs/1", "packs": []}')
     return {name: folder / name for name in TARGET_MAX_BYTES}
 
 
