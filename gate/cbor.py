@@ -40,15 +40,11 @@ def _seconds_of_time(seconds: object, _immutable: bool) -> object:
     return seconds
 
 
-_NO_TAGS = _NoTags()
-_TIMES_ONLY = _NoTags({0: _text_of_time, 1: _seconds_of_time})
-"""Tags 0 and 1 (RFC 8949 3.4.1, 3.4.2) give what they hold, as if it stood there without a tag."""
-
-
-def read_cbor(data: bytes, *, tagged_times: bool = False) -> Any:
+def read_cbor(data: bytes, *, as_issued: bool = False) -> Any:
     """Read exactly one item: definite lengths, every key once (integers or text), nothing after it.
 
-    No tags either; with `tagged_times` those of dates and times are read as the text or number inside.
+    No tags either; with `as_issued` those of dates and times are read as the text or number inside, and undefined as
+    null, because real issuers write them.
 
     Raises:
         MalformedError: with what stands against it.
@@ -56,10 +52,7 @@ def read_cbor(data: bytes, *, tagged_times: bool = False) -> Any:
     if len(data) > CBOR_MAX_BYTES:
         raise MalformedError(f"CBOR of {len(data)} bytes; at most {CBOR_MAX_BYTES} are read")
     stream = io.BytesIO(data)
-    decoder = cbor2.CBORDecoder(
-        stream, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False,
-        semantic_decoders=_TIMES_ONLY if tagged_times else _NO_TAGS, object_hook=_check_keys,
-    )
+    decoder = cbor2.CBORDecoder(stream, **(_AS_ISSUED if as_issued else _STRICT))
     try:
         item = decoder.decode()
     except cbor2.CBORError as error:
@@ -73,3 +66,21 @@ def _check_keys(item: Mapping[Any, Any], _immutable: bool) -> Mapping[Any, Any]:
     if not _KEY_TYPES.issuperset(map(type, item)):
         raise ValueError("keys of a map must be integers or text")
     return item
+
+
+def _check_keys_and_blank(item: Mapping[Any, Any], immutable: bool) -> Mapping[Any, Any]:
+    """The same, with null in place of undefined (RFC 8949 3.3)."""
+    _check_keys(item, immutable)
+    if cbor2.undefined not in item.values():
+        return item
+    return {key: None if value is cbor2.undefined else value for key, value in item.items()}
+
+
+_STRICT: dict[str, Any] = {
+    "max_depth": DEPTH_MAX, "allow_indefinite": False, "allow_duplicate_keys": False,
+    "semantic_decoders": _NoTags(), "object_hook": _check_keys,
+}
+_AS_ISSUED = _STRICT | {
+    # tags 0 and 1 (RFC 8949 3.4.1, 3.4.2) give what they hold, as if it stood there without a tag
+    "semantic_decoders": _NoTags({0: _text_of_time, 1: _seconds_of_time}), "object_hook": _check_keys_and_blank,
+}

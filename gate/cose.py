@@ -156,15 +156,15 @@ def write_cwt(claims: Mapping[int, Any]) -> bytes:
     return cbor2.dumps(dict(claims), canonical=True)
 
 
-def read_cwt(payload: bytes, *, tagged_times: bool = False) -> dict[int | str, Any]:
+def read_cwt(payload: bytes, *, as_issued: bool = False) -> dict[int | str, Any]:
     """The claims of a CWT's payload; give it only what `verify1` returned.
 
-    `tagged_times` reads dates and times that carry a CBOR tag, which RFC 8392 2 forbids and real issuers do.
+    `as_issued` reads what RFC 8392 2 forbids and real issuers do: `read_cbor`.
 
     Raises:
         MalformedError: not a map, or over a limit.
     """
-    claims = read_cbor(payload, tagged_times=tagged_times)
+    claims = read_cbor(payload, as_issued=as_issued)
     if not isinstance(claims, dict):
         raise MalformedError("CWT claims must be a map")
     return claims

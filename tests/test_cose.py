@@ -156,15 +156,21 @@ def test_cbor_that_could_hurt_is_malformed(item: str) -> None:
 
 @pytest.mark.parametrize(("item", "holds"), [("c0623231", "21"), ("c11a5f5e0ff0", 0x5F5E0FF0), ("c1f93e00", 1.5)])
 def test_tagged_date_or_time_is_read_where_it_may_stand(item: str, holds: object) -> None:
-    assert read_cbor(bytes.fromhex(item), tagged_times=True) == holds
+    assert read_cbor(bytes.fromhex(item), as_issued=True) == holds
     with pytest.raises(MalformedError, match="tags"):
         read_cbor(bytes.fromhex(item))
+
+
+def test_undefined_is_read_as_null_where_it_may_stand() -> None:
+    assert read_cbor(bytes.fromhex("a26161f7616201"), as_issued=True) == {"a": None, "b": 1}
+    with pytest.raises(MalformedError, match="keys"):
+        read_cbor(bytes.fromhex("a1f700"), as_issued=True)
 
 
 @pytest.mark.parametrize("item", ["c001", "c16131", "c1f5", "c2413b"])
 def test_tag_that_holds_no_date_or_time_is_malformed(item: str) -> None:
     with pytest.raises(MalformedError, match="tag"):
-        read_cbor(bytes.fromhex(item), tagged_times=True)
+        read_cbor(bytes.fromhex(item), as_issued=True)
 
 
 def test_cbor_limits_hold() -> None:
@@ -200,7 +206,7 @@ def test_tagged_time_in_claims_is_malformed_unless_asked_for() -> None:
     tagged = bytes.fromhex("a104c11a5f5e0ff0")
     with pytest.raises(MalformedError, match="tags"):
         read_cwt(tagged)
-    assert read_cwt(tagged, tagged_times=True) == {Claim.EXP: 0x5F5E0FF0}
+    assert read_cwt(tagged, as_issued=True) == {Claim.EXP: 0x5F5E0FF0}
 
 
 def test_message_without_claims_in_its_header_has_none_there() -> None:

@@ -42,7 +42,7 @@ def read_claims(payload: bytes, key_id: str) -> Claims:
     Raises:
         MalformedError: no end, no certificate, or a part of it out of form.
     """
-    found = read_cwt(payload, tagged_times=True)
+    found = read_cwt(payload, as_issued=True)
     wrapped = found.get(_HEALTH_CERTIFICATE)
     body = wrapped.get(_VERSION_1) if isinstance(wrapped, dict) else None
     record = read_record(body)

@@ -134,8 +134,11 @@ def test_birth_date_may_be_as_short_as_its_schema_allows(version: str, born: str
     assert person["dob"] == (born or "")
 
 
-def test_null_in_place_of_no_entries_is_read() -> None:
-    claims_of(hc1(cwt(body(t=None, r=None))))
+@pytest.mark.parametrize("nothing", [None, cbor2.undefined])
+def test_null_or_undefined_in_place_of_nothing_is_read(nothing: Any) -> None:
+    signed = hc1(cwt(BODY | {"v": [VACCINATION | {"nm": nothing}], "t": nothing, "r": nothing, "dob": nothing}))
+    record = claims_of(signed).record
+    assert record == {"v": [VACCINATION], "t": [], "r": []}
 
 
 def test_kid_counts_in_the_protected_header_first() -> None:
