@@ -9,10 +9,13 @@ from __future__ import annotations
 BENCHES = {
     "scan": "bench.scan_to_relay",
     "camera": "bench.camera",
+    "photos": "bench.photos",
+    "video": "bench.video",
     "ledger": "bench.ledger",
     "drain": "bench.drain",
     "recorder": "bench.recorder",
     "start": "bench.start",
     "codes": "bench.codes",
+    "decision": "bench.decision",
 }
 """Name on the command line -> the module that measures it."""
