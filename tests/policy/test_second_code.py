@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import support_health
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from support_health import BODY, card, cwt, hc1, immunization, shc
+from support_health import BODY, VACCINATION, card, cwt, hc1, immunization, shc
 
 from gate.admission import answer, forget
 from gate.decoder import gp1
 from gate.model import Claims, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan
+from gate.pack_files import read_pack
+from gate.policy.health.pack import HealthPolicy, pack_from_json
 from gate.texts import hint_words
 from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
@@ -203,3 +205,49 @@ def test_each_reader_holds_one_code_at_most() -> None:
     people = [STRANGER.replace("LE VAN LA", f"LE VAN {chr(65 + n)}") for n in range(20)]
     _, after = show(ACCEPTED, *((n / 10, "in", person) for n, person in enumerate(people)))
     assert len(after.pairs.held) == 1
+
+
+# --- with a health pack --------------------------------------------------------------------------------
+
+
+DOSE_ASKED, ISOLATION_ASKED = "hcm-2021-10-01", "declared-today"
+
+
+class WithRecord(TwoPeople):
+    """The same two people, of whom the site keeps this health record."""
+
+    def __init__(self, **record: Any) -> None:
+        self.record = record
+
+    def holder(self, holder: str) -> RosterEntry | None:
+        entry = super().holder(holder)
+        return replace(entry, facts={"health": self.record}) if entry else None
+
+
+def asking(pack: str, certificates: str, roster: TwoPeople) -> View:
+    packs = {pack: pack_from_json(read_pack(pack))}
+    view = replace(WORKPLACE, documents=replace(DOCUMENTS, roster=roster, packs=packs), health=HealthPolicy((pack,)))
+    return where(view, certificates)
+
+
+def test_a_certificate_beside_the_card_meets_the_health_rule_that_the_roster_does_not() -> None:
+    (alone, joined), _ = show(asking(DOSE_ASKED, "accepted", TwoPeople()), (0, "in", DUY), (5, "in", CERTIFICATE))
+    assert (alone.reason, alone.rule, alone.hint) == (NEEDED, "hcm-2021-10-01.1", "after-identity")
+    assert (joined.granted, joined.holder) == (True, "duy")
+
+
+def test_where_certificates_are_ignored_the_health_rule_stands() -> None:
+    shown = reasons(asking(DOSE_ASKED, "ignored", TwoPeople()), (0, "in", DUY), (5, "in", CERTIFICATE))
+    assert shown == [Reason.HEALTH_RULE, Reason.UNKNOWN_CREDENTIAL]
+
+
+def test_a_pair_that_does_not_meet_the_health_rule_is_refused_for_good() -> None:
+    young = hc1(cwt(BODY | {"v": [VACCINATION | {"dt": "2026-11-20"}]}))
+    assert reasons(asking(DOSE_ASKED, "accepted", TwoPeople()), (0, "in", DUY), (5, "in", young)) == [
+        NEEDED, Reason.HEALTH_RULE]
+
+
+def test_whoever_the_operators_must_hear_of_is_asked_for_no_second_code() -> None:
+    isolated = WithRecord(isolation={"from": "2026-11-20"}, declaration={"at": "2026-11-23T00:00:00Z"})
+    (decision,), _ = show(asking(ISOLATION_ASKED, "accepted", isolated), (0, "in", DUY))
+    assert (decision.reason, decision.alerts) == (Reason.HEALTH_RULE, True)
