@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import gate
+from gate.commands.plain import complain
 from gate.errors import ConfigError, GateError, UsageError
 
 NOUNS = {
@@ -59,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return dispatch(sys.argv[1:] if arguments is None else arguments)
     except (ConfigError, UsageError) as error:
-        print(error, file=sys.stderr)  # noqa: T201  (a command line speaks on stderr)
+        for line in str(error).split("\n"):  # a config's problems, each on its own
+            complain(line)
         return USAGE
     except GateError as error:
-        print(f"gate: {error}", file=sys.stderr)  # noqa: T201
+        complain(f"gate: {error}")
         return CANNOT
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not an error, and nothing more to say.

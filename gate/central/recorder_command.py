@@ -19,7 +19,7 @@ from gate.central.keys import load_private_key
 from gate.central.recorder import Recorder
 from gate.clock import SystemClock
 from gate.commands.broker_options import add_broker_options, broker_of
-from gate.commands.feed_lines import printable
+from gate.commands.plain import printable, start_log
 from gate.errors import UsageError
 
 HELP = "MQTT in, database out; acknowledges what it keeps"
@@ -58,7 +58,7 @@ def _record(args: argparse.Namespace) -> int:
         if getattr(args, option) is None:
             raise UsageError(f"--{option} is needed to record (or --check to look at what is recorded)")
     passphrase = args.passphrase_file.read_bytes().strip() if args.passphrase_file else None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    start_log("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     recorder = Recorder(
         open_database(args.db), broker_of(args), key=load_private_key(args.key, passphrase), clock=SystemClock(),

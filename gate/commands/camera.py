@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
     """Serve frames until killed."""
     if args.parent is not None and not die_with(args.parent):
         return 0
+    from gate.commands.plain import start_log
     from gate.decoder.engines import open_reader
     from gate.decoder.frame import check_size
     from gate.decoder.still import StillReader
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: RET503  (serving ends only by
     from gate.errors import UsageError
     from gate.watchdog import notify
 
-    logging.basicConfig(stream=sys.stderr, format="gate camera: %(message)s")
+    start_log("gate camera: %(message)s", logging.WARNING)
     check_size(args.width, args.height)
     if not all(0 < value < math.inf for value in (args.fps, args.repeat_s, args.hold_s, args.stall_s)):
         raise UsageError("--fps, --repeat-s, --hold-s and --stall-s must be numbers above 0")

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gate.commands.plain import complain
 from gate.decoder.wrong import HINTS
 from gate.errors import GateError, UsageError
 from gate.inspection import NO_SYMBOL, Finding, answer, inspect
@@ -125,7 +126,7 @@ def _inspect_batch(lines: Iterable[bytes], at: datetime, documents: DocumentSet)
                 payload = (item.text or "").encode()
                 yield name, 0, payload, inspect(payload, moment, believed)
         except (*NOT_IN_FORM, GateError) as error:
-            print(f"gate decode: line {number}: {error}", file=sys.stderr)
+            complain(f"gate decode: line {number}: {error}")
             yield name, 0, None, Finding(reason=Reason.MALFORMED)
     print(f"gate decode: {number} lines, done", file=sys.stderr)
 
@@ -156,7 +157,7 @@ def _item_keyring(trust: str | list[Any]) -> Keyring:
 def _told(source: str, keyring: Keyring) -> Keyring:
     """The keyring, once it is said which entries cannot be used."""
     for why in keyring.left_out:
-        print(f"gate decode: {source}: bỏ qua / left out: {why}", file=sys.stderr)
+        complain(f"gate decode: {source}: bỏ qua / left out: {why}")
     return keyring
 
 
@@ -195,4 +196,4 @@ def _explain(name: str | int | None, finding: Finding) -> None:
         text = HINTS.get(finding.hint, TEXTS[finding.reason])
         said = [f"{text.vi} / {text.en}", *([finding.detail] if finding.detail not in ("", finding.hint) else [])]
     for sentence in said:
-        print(f"gate decode: {name}: {sentence}", file=sys.stderr)
+        complain(f"gate decode: {name}: {sentence}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gate.commands.plain import printable
 from gate.model import EventKind
 from gate.texts import kind_words, reason_text
 
@@ -18,8 +19,3 @@ def event_text(kind: str, data: Mapping[str, Any]) -> str:
         about.append(f"{text.vi} / {text.en}")
     about += [f"{key}={value}" for key, value in data.items() if value != ""]
     return printable("  ".join(about))
-
-
-def printable(text: str) -> str:
-    """Without anything that could steer a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -13,11 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Be this gate until SIGTERM or SIGINT."""
-    import logging
-
     from gate import app
+    from gate.commands.plain import start_log
     from gate.config.reading import load
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    start_log("%(levelname)s %(name)s: %(message)s")
     app.run(load(args.config))
     return 0

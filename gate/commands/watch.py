@@ -16,7 +16,8 @@ import msgspec
 
 from gate import wire
 from gate.commands.broker_options import add_broker_options, broker_of
-from gate.commands.feed_lines import event_text, printable
+from gate.commands.feed_lines import event_text
+from gate.commands.plain import printable
 from gate.errors import MalformedError, UsageError
 from gate.model import EventKind
 from gate.mqtt_client import Answered, Arrived, Down, Link, Up
