@@ -12,11 +12,14 @@ from zoneinfo import ZoneInfo
 
 from gate.model import Mode, Proof, RosterEntry
 from gate.policy.attempts import Attempts
+from gate.policy.crossing import Crossing
 from gate.policy.health.moment import Headcount
 from gate.policy.health.pack import HealthPolicy, Pack
 from gate.policy.live_codes import LiveCodes
 from gate.policy.pairs import Pairs
+from gate.policy.quotas import Quotas
 from gate.policy.schedule import Schedules
+from gate.presence import Presence
 from gate.trust import Keyring, Revocations, Roster
 
 
@@ -39,6 +42,7 @@ class DocumentSet:
     revocations: Revocations = field(default_factory=Revocations)
     schedules: Schedules = field(default_factory=Schedules)
     packs: Mapping[str, Pack] = field(default_factory=dict)
+    quotas: Quotas | None = None
     versions: Mapping[str, int] = field(default_factory=dict)
     published_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,4 +68,7 @@ class View:
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     pairs: Pairs = field(default_factory=Pairs)
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    crossing: Crossing = field(default_factory=Crossing)
+    presence: Presence = field(default_factory=lambda: Presence(""))
+    """The one part that changes in place: the core's thread alone reads it and writes it."""
     headcount: Headcount | None = None

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gate.model import Direction, Reason
-from gate.policy import area, freshness, hours, lockdown, revocation, second_code, validity
+from gate.policy import (
+    anti_passback,
+    area,
+    freshness,
+    hours,
+    lockdown,
+    occupancy,
+    quota,
+    revocation,
+    second_code,
+    validity,
+)
 from gate.policy.context import Check, Context, Objection
 from gate.policy.health import rule as health
 
@@ -36,6 +47,9 @@ RULES: tuple[Rule, ...] = (
     Rule("hours", hours.rule, "schedules.json"),
     Rule("second-code", second_code.rule),
     Rule("health", health.rule, "packs.json"),
+    Rule("anti-passback", anti_passback.rule),
+    Rule("occupancy", occupancy.rule),
+    Rule("quota", quota.rule, "quotas.json"),
 )
 
 
