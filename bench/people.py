@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -35,20 +37,24 @@ def token_key_file(setup: Setup) -> Path:
     return path
 
 
-def roster(setup: Setup, holders: int) -> Path:
-    """A roster of so many holders; the one that is there already is taken when it fits the folder's token key."""
-    path, token_key = setup.folder / f"roster-{holders}.sqlite", read_token_key(token_key_file(setup))
+def roster(setup: Setup, holders: int, facts: Mapping[str, Any] = MappingProxyType({}), kind: str = "roster") -> Path:
+    """A roster of so many holders; the one that is there already is taken when it fits the folder's token key.
+
+    `facts` is what each row carries; another content wants another `kind`, which names the file.
+    """
+    path, token_key = setup.folder / f"{kind}-{holders}.sqlite", read_token_key(token_key_file(setup))
     if path.exists():
         RosterFile(path, token_key).close()
         return path
     setup.say(f"building a roster of {holders:,} holders, once for {setup.folder}")
-    build_roster(path, _rows(holders), token_key, lambda done: setup.say(f"  {done:,} of {holders:,} holders"))
+    build_roster(path, _rows(holders, facts), token_key, lambda done: setup.say(f"  {done:,} of {holders:,} holders"))
     return path
 
 
-def _rows(holders: int) -> Iterator[RosterRow]:
+def _rows(holders: int, facts: Mapping[str, Any]) -> Iterator[RosterRow]:
     for number in range(holders):
-        yield RosterRow(holder(number), (f"cccd:{number:012}", f"qid:{number:018}"), areas=(AREA,), company="bench")
+        yield RosterRow(holder(number), (f"cccd:{number:012}", f"qid:{number:018}"), areas=(AREA,), company="bench",
+                        facts=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,9 @@ class Issuer:
         """The keyring as `issuers.json`."""
         return keyring_to_json(self.keyring)
 
-    def issue(self, number: int) -> bytes:
-        """A pass of person `number`, as a scanner reads it."""
-        now = datetime.now(UTC).replace(microsecond=0)
+    def issue(self, number: int, at: datetime | None = None) -> bytes:
+        """A pass of person `number`, good at a moment (left out: now), as a scanner reads it."""
+        now = (at or datetime.now(UTC)).replace(microsecond=0)
         return gp1.issue_pass(Claims(
             issuer=ISSUER, subject=holder(number), key_id=key_id(self.kid), pass_id=f"{number:016x}",
             valid_from_at=now - timedelta(days=1), valid_until_at=now + timedelta(days=30), areas=frozenset({AREA}),

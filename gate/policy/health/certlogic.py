@@ -61,6 +61,8 @@ def _var(path: str) -> Evaluate:
     if not path:
         return lambda data: data
     fragments = [(name, int(name) if name.isascii() and name.isdecimal() else None) for name in path.split(".")]
+    if len(fragments) == 2 and all(index is None for _, index in fragments):
+        return _member_of_member(*(name for name, _ in fragments))
 
     def read(data: Any) -> Any:
         for name, index in fragments:
@@ -71,6 +73,15 @@ def _var(path: str) -> Evaluate:
             else:
                 return None
         return data
+
+    return read
+
+
+def _member_of_member(outer: str, inner: str) -> Evaluate:
+    """The commonest path, which is the most that evaluating does."""
+    def read(data: Any) -> Any:
+        found = data.get(outer) if type(data) is dict else None
+        return found.get(inner) if type(found) is dict else None
 
     return read
 
@@ -164,7 +175,13 @@ def _comparison(kind: type, holds: Callable[[Any, Any], bool]) -> Callable[[Comp
                     raise LogicError(f"a comparison of {kind.__name__} met {type(value).__name__}")
             return all(map(holds, values, values[1:]))
 
-        return compare
+        def compare_two(data: Any) -> bool:
+            one, other = parts[0](data), parts[1](data)
+            if type(one) is kind and type(other) is kind:
+                return holds(one, other)
+            return compare(data)
+
+        return compare_two if len(parts) == 2 else compare
 
     return make
 

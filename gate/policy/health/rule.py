@@ -10,7 +10,7 @@ from gate.policy.context import Context, Objection
 from gate.policy.health.moment import Circumstances
 from gate.policy.health.pack import OPEN, Answer, Pack
 from gate.policy.health.record import record_of
-from gate.policy.health.verdict import REFUSALS, answers
+from gate.policy.health.verdict import answers, refusals
 
 
 class Asked(NamedTuple):
@@ -20,42 +20,56 @@ class Asked(NamedTuple):
     pack: Pack | None
     answer: Answer
     observed: bool
-    alerts: bool = False
 
 
 def rule(context: Context) -> Objection | None:
     """HEALTH_RULE with the id of the first rule that this gate enforces and that refuses."""
-    for asked in ask(context):
-        if asked.answer in REFUSALS and not asked.observed:
-            return Objection(asked.rule, Reason.HEALTH_RULE, asked.alerts)
-    return None
+    return next(_objections(context, observed=False), None)
 
 
 def observed(context: Context) -> tuple[str, ...]:
     """The rules that would refuse this person, but are only observed here."""
-    return tuple(asked.rule for asked in ask(context) if asked.answer in REFUSALS and asked.observed)
+    return tuple(objection.rule for objection in _objections(context, observed=True))
 
 
 def ask(context: Context) -> Iterator[Asked]:
-    """Every rule of every pack that this gate asks for, in order; a pack that is not there refuses (law 3)."""
-    policy = context.view.health
-    if policy.packs == (OPEN,):
-        return
-    record, circumstances = record_of(context.credential), circumstances_of(context)
-    for name in policy.packs:
-        pack = context.view.documents.packs.get(name)
-        if pack is not None:
-            for each, answer in answers(pack, record, circumstances):
-                yield Asked(each.id, pack, answer, policy.observes(each), each.alerts)
-        elif name != OPEN:
+    """Every rule of every pack that this gate asks for, in order: for a person who wants to know why."""
+    policy, record, circumstances = context.view.health, record_of(context.credential), circumstances_of(context)
+    for name, pack in _packs(context):
+        if pack is None:
             yield Asked(f"{name}.missing", None, Answer.REFUSED, policy.observe_all)
+        else:
+            for each, answer in answers(pack, record, circumstances):
+                yield Asked(each.id, pack, answer, policy.observes(each))
 
 
 def circumstances_of(context: Context) -> Circumstances:
     """Who asks, and when."""
-    entry = context.credential.entry
+    entry, (first, *others) = context.credential.entry, context.papers
     return Circumstances(
-        context.local, context.now.trusted,
-        frozenset().union(*(paper.roles for paper in context.papers)),
+        context.local, context.now.trusted, first.roles.union(*(paper.roles for paper in others)),
         entry.company if entry else "", context.view.headcount,
     )
+
+
+def _objections(context: Context, observed: bool) -> Iterator[Objection]:
+    """The refusals of the rules that are observed, or of those that are enforced; no other rule is asked."""
+    policy = context.view.health
+    if policy.packs == (OPEN,):
+        return
+    record = circumstances = None
+    for name, pack in _packs(context):
+        if pack is None:  # a pack that is not there refuses (law 3)
+            if policy.observe_all is observed:
+                yield Objection(f"{name}.missing", Reason.HEALTH_RULE)
+        elif rules := [each for each in pack.rules if policy.observes(each) is observed]:
+            if record is None or circumstances is None:
+                record, circumstances = record_of(context.credential), circumstances_of(context)
+            for each in refusals(pack, record, circumstances, rules):
+                yield Objection(each.id, Reason.HEALTH_RULE, each.alerts)
+
+
+def _packs(context: Context) -> Iterator[tuple[str, Pack | None]]:
+    """The packs that this gate asks for; `open` asks nothing, and need not be published."""
+    packs = context.view.documents.packs
+    return ((name, packs.get(name)) for name in context.view.health.packs if name != OPEN)
