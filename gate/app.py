@@ -6,6 +6,7 @@ Outputs are safe before anything slow is touched; readers start last, when a sca
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -134,6 +135,7 @@ class Daemon:
         with self.stop_on_signals():
             if self.guard is not None:
                 self.guard.wait_ready()
+            gc.freeze()  # what is here now stays: no collection in the midst of a scan looks through it again
             notify("READY=1")
             self.controller.run(self.inbox)
         notify("STOPPING=1")

@@ -24,7 +24,7 @@ from gate.view import View
 
 IDLE_S = 1.0
 """The loop turns at least this often, so that the watchdog and the reports go on."""
-REHEARSE_EVERY_S = 0.05
+REHEARSE_EVERY_S = 0.01
 """The least time between two rehearsals, however many pieces a code comes in."""
 LOCKED = frozenset({portal.State.CLOSED, portal.State.LOCKED_DOWN})
 
@@ -107,13 +107,15 @@ class Controller:
         return model.Tick()
 
     def rehearse(self, now: Now) -> None:
-        """Decide once more on whom was granted last, to no effect: the core is pure.
+        """Go through the last grant once more while the next code arrives, to no effect: the core is pure.
 
-        When nobody has come for a while no code and no data of it is in a cache, and deciding takes twice as long.
+        When nobody has come for a moment none of its code and data is in a cache, and all of it takes twice as long.
         """
-        if self.last_granted is not None and now.mono - self.rehearsed_mono >= REHEARSE_EVERY_S:
+        due = now.mono - self.rehearsed_mono >= REHEARSE_EVERY_S
+        if due and self.last_granted is not None and self.lane.state in LOCKED:
             self.rehearsed_mono = now.mono
-            portal.on(self.lane, admit(self.last_granted, self.view, now), now)
+            _, effects = portal.on(self.lane, admit(self.last_granted, self.view, now), now)
+            self.hands.rehearse(effects, now)
 
     def note(self, now: Now, kind: EventKind, data: dict[str, object], alert: str, detail: str | None) -> None:
         """Record what happened at the gate's edge, and raise or clear its alert."""
@@ -126,8 +128,8 @@ class Controller:
 
     def carry_out(self, effects: Sequence[model.Effect], now: Now) -> None:
         """Do it, and let the lane hear what came of it."""
-        for answer in self.hands.carry_out(effects, now):
-            self.follow(answer, now)
+        for came_of_it in self.hands.carry_out(effects, now):
+            self.follow(came_of_it, now)
 
     def check_lock(self, now: Now) -> None:
         """A relay that does not let go shows nowhere else: compare the barrier with what the lane believes."""

@@ -28,7 +28,7 @@ class Effector:
     ) -> None:
         self.ledger, self.barrier, self.indicators, self.feed = ledger, barrier, tuple(indicators), feed
         self.patience = patience
-        self._faults: set[str] = set()
+        self._faults: dict[str, str] = {}
         self._unmoved = False
 
     def carry_out(self, effects: Sequence[model.Effect], now: Now) -> list[portal.Fact]:
@@ -61,15 +61,22 @@ class Effector:
         self.append(rows, now, way_out=any(row.kind is EventKind.ACCESS_GRANTED for row in rows))
         return answers
 
+    def rehearse(self, effects: Sequence[model.Effect], now: Now) -> None:
+        """Go through what these effects take while the lane is locked: nothing is kept, and what is locked stays so."""
+        self.ledger.rehearse([effect for effect in effects if isinstance(effect, Record)], now)
+        self.move(model.Secure())
+
     def append(self, rows: Sequence[Record], now: Now, *, way_out: bool = False) -> Ticket | None:
         """Hand rows to the ledger; what it refuses to take is told to the operators, and ends nothing."""
         if not rows:
             return None
         try:
-            return self.ledger.append(rows, now, way_out=way_out)
+            ticket = self.ledger.append(rows, now, way_out=way_out)
         except UsageError as error:
             self.fault("record", str(error))
             return None
+        self.fault("record", None)
+        return ticket
 
     def write(self, rows: Sequence[Record], now: Now) -> list[portal.Fact]:
         """Have a grant's rows written, or flushed where the site asks for that; nothing when it was not in time."""
@@ -102,26 +109,24 @@ class Effector:
         return [portal.Moved()] if moved else []
 
     def show(self, signal: model.Signal, decision: model.Decision | None) -> list[Record]:
-        """Show it on every indicator; give the record of the first failure, which ends nothing."""
-        faults: list[Record] = []
+        """Show it on every indicator; a failure ends nothing, and is recorded until all of them work again."""
+        faults: list[str] = []
         for indicator in self.indicators:
             try:
                 indicator.show(signal, decision)
             except DeviceError as error:
-                if not self.fault("indicator", str(error)):
-                    faults.append(Record(EventKind.OUTPUT_FAULT, {"detail": brief(str(error))}))
-        return faults
+                faults.append(brief(str(error)))
+        stood = self.fault("indicator", "; ".join(faults) or None)
+        return [Record(EventKind.OUTPUT_FAULT, {"detail": fault}) for fault in faults if not stood]
 
     def fault(self, source: str, detail: str | None) -> bool:
         """Raise the alert of a fault, or clear it with None; say whether it stood already."""
-        stood = source in self._faults
+        stood = self._faults.pop(source, None)
         if detail is not None:
-            self._faults.add(source)
-            self.feed.alert(f"fault-{source}", brief(detail))
-        elif stood:
-            self._faults.remove(source)
-            self.feed.alert(f"fault-{source}", None)
-        return stood
+            self._faults[source] = detail = brief(detail)
+        if detail != stood:
+            self.feed.alert(f"fault-{source}", detail)
+        return stood is not None
 
 
 def brief(text: str) -> str:

@@ -29,6 +29,10 @@ class Store(Protocol):
         """Hand rows to the writer; never blocks. A way out is noted at once where a crash cannot reach it."""
         ...
 
+    def rehearse(self, records: Sequence[Record], now: Now) -> None:
+        """Go through the writing of such rows, and keep nothing of them; never blocks."""
+        ...
+
     def flushed(self, seq: int, timeout_s: float) -> bool:
         """Whether `seq` was safe from a power cut within `timeout_s`."""
         ...

@@ -222,6 +222,9 @@ class Simulation:
     def flushed(self, seq: int, timeout_s: float) -> bool:
         return self.flushed_seq >= seq
 
+    def rehearse(self, records: Sequence[Record], now: Now) -> None:
+        pass
+
     def remember(self, key: str, value: bytes) -> None:
         pass
 

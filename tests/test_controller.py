@@ -59,6 +59,7 @@ class StandInLedger:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.written: list[Record] = []
+        self.rehearsed: list[Record] = []
         self.slow = self.unflushed = False
         self.refuses = lambda record: len(str(record.data)) > DATA_MAX_CHARS
         self.waits = 0
@@ -81,6 +82,9 @@ class StandInLedger:
 
     def flushed(self, seq: int, timeout_s: float) -> bool:
         return not self.unflushed
+
+    def rehearse(self, records: Sequence[Record], now: Now) -> None:
+        self.rehearsed += records
 
     def remember(self, key: str, value: bytes) -> None:
         pass
@@ -350,6 +354,9 @@ def test_a_dead_lamp_opens_and_locks_like_any_other_day() -> None:
     assert rig.kinds[-1] is EventKind.ACCESS_TAKEN
     assert rig.kinds.count(EventKind.OUTPUT_FAULT) == 1
     assert rig.feed.alerts["fault-indicator"] == "lamp red: no such line"
+    rig.lamps.fault = None
+    rig.turn(rig.scan(ENTRY))
+    assert "fault-indicator" not in rig.feed.alerts
 
 
 # --- the ledger -----------------------------------------------------------------------------------------
@@ -486,13 +493,24 @@ def test_in_any_life_nobody_enters_unrecorded_and_everybody_gets_out(
 @pytest.mark.parametrize("direction", [ENTRY, EXIT])
 def test_a_code_that_has_begun_changes_nothing_opens_nothing_and_leaves_no_record(direction: Direction) -> None:
     rig = Rig()
-    rig.turn(rig.scan(direction), Tick())
+    rig.turn(rig.scan(direction), Flushed(1))
     rig.turn(Tick(), after_s=60)
     before = (rig.lane, rig.controller.view, rig.kinds, rig.barrier.asked, list(rig.lamps.shown), rig.feed.alerts)
-    rig.turn(CodeBegun("in"), CodeBegun("out"), after_s=60)
+    for reader in ("in", "out"):
+        rig.turn(CodeBegun(reader), after_s=60)
     assert before == (
         rig.lane, rig.controller.view, rig.kinds, rig.barrier.asked, list(rig.lamps.shown), rig.feed.alerts)
     assert not rig.barrier.released()
+    assert [record.kind for record in rig.ledger.rehearsed] == [EventKind.ACCESS_GRANTED] * 2
+
+
+def test_who_is_passing_is_not_disturbed_by_a_rehearsal() -> None:
+    rig = Rig()
+    rig.turn(rig.scan(ENTRY))
+    assert rig.barrier.released()
+    rig.turn(CodeBegun("in"), after_s=0.1)
+    assert rig.barrier.released()
+    assert rig.ledger.rehearsed == []
 
 
 def test_a_code_that_has_begun_before_anybody_came_is_no_matter() -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -60,6 +61,34 @@ def test_a_ticket_says_when_its_records_are_written(ledger):
     assert ticket.wait(PATIENCE_S)
     assert (ticket.last_seq, ledger.written_seq) == (2, 2)
     assert [event.kind for event in events(ledger)] == [EventKind.ACCESS_GRANTED] * 2
+
+
+def test_a_rehearsal_leaves_nothing_behind(ledger):
+    for _ in range(3):
+        ledger.rehearse([record(EventKind.ACCESS_DENIED)], now())
+        assert ledger.append([record()], now()).wait(PATIENCE_S)
+    assert [(event.seq, event.kind) for event in events(ledger)] == [(n, EventKind.ACCESS_GRANTED) for n in (1, 2, 3)]
+
+
+def test_a_rehearsal_that_fails_is_no_fault(tmp_path, monkeypatch):
+    said = Said()
+    ledger = ledger_at(tmp_path, say=said)
+    ledger.start()
+    real = ledger._file._put
+    failing = threading.Event()
+
+    def put(batch):
+        if not failing.is_set():
+            failing.set()
+            raise sqlite3.OperationalError("disk I/O error")
+        return real(batch)
+
+    monkeypatch.setattr(ledger._file, "_put", put)
+    ledger.rehearse([record()], now())
+    assert failing.wait(PATIENCE_S)
+    assert ledger.append([record()], now()).wait(PATIENCE_S)
+    ledger.stop()
+    assert said.faults == []
 
 
 def test_flushed_is_said_and_rows_are_then_offered(tmp_path):

@@ -207,6 +207,13 @@ class RingMachine(RuleBasedStateMachine):
         self.file.write(Batch(acked_seq=int(self.file.span.last_seq * share)))
         assert self.file.span.acked_seq >= acked
 
+    @rule(count=st.integers(0, 10))
+    def rehearse(self, count: int) -> None:
+        span, wal = self.file.span, (self.folder / "ledger.db-wal").read_bytes()
+        self.file.rehearse(Batch(entries(count)))
+        assert self.file.span == span
+        assert (self.folder / "ledger.db-wal").read_bytes() == wal
+
     @rule()
     def restart(self) -> None:
         span = self.file.span

@@ -129,13 +129,24 @@ class LedgerFile:
             written_bytes = self._put(batch)
             self._db.execute("COMMIT")
         except BaseException:
-            self._now = self.span
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+            self._take_back()
             raise
         self.span = self._now
         self.state.update(batch.state)
         return written_bytes
+
+    def rehearse(self, batch: Batch) -> None:
+        """Do what `write` does, and keep nothing: what the next one needs is then in the caches. It never fails."""
+        if not self._excess(len(batch.entries) + NOTES_MAX):
+            with suppress(Exception):  # whatever it is, the next write will tell
+                self._db.execute("BEGIN IMMEDIATE")
+                self._put(batch)
+            self._take_back()
+
+    def _take_back(self) -> None:
+        self._now = self.span
+        with suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
     def restart_wal(self) -> None:
         """Begin the WAL anew after a checkpoint, with the sync that belongs to it, while nobody waits."""

@@ -71,6 +71,8 @@ class Item:
     slot: int | None = None
     """Where the journal of exits holds it until it is written."""
     way_out: bool = False
+    rehearsal: bool = False
+    """Whether it is to be taken back instead of written."""
     ticket: Ticket = field(default_factory=Ticket)
 
 
@@ -111,6 +113,11 @@ class Writer:
             item.ticket.fail()
         else:
             self._queue.put(item)
+
+    def rehearse(self, entries: list[Entry]) -> None:
+        """Go through the writing of such entries and keep nothing of them, while there is nothing to write."""
+        if self._queue.empty() and self._busy_mono is None:
+            self._queue.put(Item(entries, rehearsal=True))
 
     def alive_mono(self) -> float:
         """Monotonic second at which the writer last showed that it is not stuck: now, while it has nothing to do."""
@@ -165,6 +172,10 @@ class Writer:
         return items
 
     def _commit(self, items: list[Item], stopping: bool) -> None:
+        if items and all(item.rehearsal for item in items):
+            self._file.rehearse(Batch(items.pop().entries))
+            return
+        items[:] = [item for item in items if not item.rehearsal]
         self._sift(items, stopping)
         refused = self._refused + self._overflowed
         state: dict[str, bytes] = {}

@@ -99,6 +99,9 @@ class Machine:
     def flushed(self, seq: int, timeout_s: float) -> bool:
         return True
 
+    def rehearse(self, records: Sequence[Record], now: Now) -> None:
+        pass
+
     def remember(self, key: str, value: bytes) -> None:
         pass
 
