@@ -267,7 +267,7 @@ class Uplink:
                     self._clear("events-refused")
                     if self._settings.ack == "broker":
                         self._delivery.delivered(safe_seq, self._mono())
-                        self._outbox.delivered(self._outbox.epoch, self._delivery.acked_seq)
+                        self._delivered(self._delivery.acked_seq)
             case Arrived(topic=self._ack_topic, retained=False, payload=payload):
                 if self._settings.ack == "recorder":
                     self._hear_ack(payload)
@@ -321,7 +321,14 @@ class Uplink:
         self._clear("ack-refused")
         oldest = next((row.seq for row in self._outbox.rows_after(self._delivery.acked_seq, 1)), None)
         if self._delivery.acknowledged(ack, oldest, self._mono()):
-            self._outbox.delivered(ack.epoch, ack.up_to_seq)
+            self._delivered(ack.up_to_seq)
+
+    def _delivered(self, up_to_seq: int) -> None:
+        """Everything up to there is safe elsewhere: whatever went wrong before, the feed works."""
+        self._outbox.delivered(self._outbox.epoch, up_to_seq)
+        if self._failure:
+            self._failure = ""
+            self._say(Fault("uplink", None))
 
     def _problem_of(self, ack: wire.Ack) -> str:
         """Why `ack` must not be heard, or nothing."""

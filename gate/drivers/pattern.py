@@ -42,7 +42,7 @@ class PatternIndicator:
     """Plays each signal's pattern on its outputs; a timed signal gives way to the lasting one before it.
 
     `pins` maps each output's name to its BCM number; a pattern's names without a pin are left out. A pin that
-    fails is told once, by the next `show`; the indicator goes on trying and the gate goes on working.
+    fails is told by each `show` until it works again; the indicator goes on trying and the gate goes on working.
     """
 
     def __init__(
@@ -61,7 +61,6 @@ class PatternIndicator:
         self._lasting = self._signal = Signal.IDLE
         self._began_mono = 0.0
         self._fault: DeviceError | None = None
-        self._told = False
 
     def start(self) -> None:
         """Claim the outputs, off, and show IDLE.
@@ -88,7 +87,7 @@ class PatternIndicator:
         """Play that signal's pattern from its beginning.
 
         Raises:
-            DeviceError: an output has failed; raised once, until it works again.
+            DeviceError: an output has failed, and has not worked since.
         """
         with self._changed:
             self._signal = signal
@@ -96,8 +95,7 @@ class PatternIndicator:
             if signal not in TIMED:
                 self._lasting = signal
             self._changed.notify()
-            if self._fault is not None and not self._told:
-                self._told = True
+            if self._fault is not None:
                 raise self._fault
 
     def stop(self) -> None:
@@ -133,8 +131,6 @@ class PatternIndicator:
                     device.value = name in on
             except DeviceError as error:
                 fault = error
-        if fault is None:
-            self._told = False
         self._fault = fault
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_stop_leaves_every_lamp_dark(lamps_of, lit, eventually):
     assert lit() == set()
 
 
-def test_broken_lamp_is_told_once_and_the_others_go_on(lamps_of, pins, lit, eventually):
+def test_broken_lamp_is_told_until_it_works_and_the_others_go_on(lamps_of, pins, lit, eventually):
     made = lamps_of()
     eventually(lambda: lit() == {"red"})
     pins.pin(f"GPIO{GREEN}").broken = True
@@ -101,6 +102,15 @@ def test_broken_lamp_is_told_once_and_the_others_go_on(lamps_of, pins, lit, even
 
     eventually(told)
     assert "lamps" in str(raised[0])
-    made.show(Signal.GRANTED)  # not told again
-    made.show(Signal.READING)
+    with pytest.raises(DeviceError):
+        made.show(Signal.READING)
     eventually(lambda: "amber" in lit())
+    pins.pin(f"GPIO{GREEN}").broken = pins.pin(f"GPIO{RED}").broken = None
+
+    def works() -> bool:
+        with suppress(DeviceError):
+            made.show(Signal.READING)
+            return True
+        return False
+
+    eventually(works)
