@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate.admission import admit
+from gate.admission import admit, examine
 from gate.clock import SHIFT_START
 from gate.decoder import gp1
 from gate.model import Claims, Decision, Direction, Mode, Now, Proof, Reason, RosterEntry, Scan, Step
@@ -52,6 +52,14 @@ def ask(code: str, view: View = VIEW, direction: Direction = ENTRY, reader: str 
 
 def test_a_grant_says_who_how_proved_and_every_step() -> None:
     assert ask(LISTED) == Decision(True, Reason.GRANTED, ENTRY, "in", "cccd", Proof.LISTED, "an", steps=PASSED)
+
+
+def test_an_examination_keeps_what_the_steps_found() -> None:
+    found = examine(Scan("in", ENTRY, UNLISTED.encode(), NOW.mono), VIEW, NOW)
+    assert (found.token and found.token.format, found.entry, found.credential) == ("cccd", None, None)
+    found = examine(Scan("in", ENTRY, LISTED.encode(), NOW.mono), VIEW, NOW)
+    assert found.credential is not None
+    assert found.credential.holder == "an"
 
 
 def test_a_grant_on_a_signature_alone_names_the_passs_own_subject() -> None:

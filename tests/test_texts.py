@@ -8,7 +8,7 @@ import pytest
 
 from gate.model import EventKind, Mode, Reason
 from gate.portal import State
-from gate.texts import KINDS, STATES, TEXTS, kind_words, reason_text, state_words
+from gate.texts import KINDS, STATES, TEXTS, hint_words, kind_words, reason_text, state_words
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
@@ -39,3 +39,9 @@ def test_every_mode_and_state_has_words(states: set[Enum]) -> None:
 def test_what_a_later_release_says_is_shown_as_it_stands() -> None:
     assert kind_words("SomethingNew") == ("SomethingNew", "SomethingNew")
     assert state_words("dreaming") == ("dreaming", "dreaming")
+
+
+def test_a_hint_that_this_release_does_not_know_is_left_unsaid() -> None:
+    assert hint_words("after-identity") is not None
+    assert hint_words("url") is not None
+    assert hint_words("of a later release") is None
