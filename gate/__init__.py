@@ -15,7 +15,7 @@ The import rule, kept by `tests/test_imports.py`; a lower level never imports a 
     4  controller, effector, reporter, uplink, watchdog, documents, lane_settings
     3  drivers, ledger, config, clock, inbox, mqtt_client, noticeboard, token_key, durable, pack_files
     2  admission, portal, presence, policy, trust, decoder, inspection, view, ports, texts, wire, acks, delivery, cose, cbor
-    2  cose_key, jwk, jws, certificates, countries, strict_json, explanation
+    2  peers, cose_key, jwk, jws, certificates, countries, strict_json, explanation
     1  model, errors
 """
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ VERSION = "gate/1"
 BATCH_MAX_EVENTS = 64
 EVENT_MAX_BYTES = 8192
 BATCH_MAX_BYTES = BATCH_MAX_EVENTS * EVENT_MAX_BYTES
+PASSAGES_MAX = 2048
+"""Moves on one page of presence: at 64 pages, 131,072 people whom one gate saw last."""
 GENESIS = bytes(32)
 """The hash before the first event of an epoch."""
 
@@ -44,6 +46,11 @@ def up(site: str, gate: str, *tail: str) -> str:
 def down(site: str, gate: str, *tail: str) -> str:
     """The topic on which a gate is spoken to: `gate/1/{site}/{gate}/down/...`."""
     return "/".join((VERSION, site, gate, "down", *tail))
+
+
+def presence(site: str, gate: str, *tail: str) -> str:
+    """The topic on which a gate tells its peers who passed: `gate/1/{site}/presence/{gate}`."""
+    return "/".join((VERSION, site, "presence", gate, *tail))
 
 
 def source(site: str, gate: str) -> str:
@@ -227,6 +234,30 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     up_to_seq: int
     hash: str
     greeting: bool = False
+
+
+class Passed(msgspec.Struct, frozen=True, array_like=True):
+    """Where a holder went: the place (an area, or nothing: outside), their company, and the stamp of the move."""
+
+    holder: str
+    place: str
+    company: str
+    millis: int
+    tick: int
+
+
+class Passages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one gate says of those who passed it last and whose holder id falls on this page."""
+
+    site: str
+    gate: str
+    moves: Annotated[list[Passed], msgspec.Meta(max_length=PASSAGES_MAX)]
+
+
+class SignedPassages(msgspec.Struct, frozen=True):
+    """`presence/{gate}/{page}`, retained: `Passages` as JSON in a COSE_Sign1 (EdDSA), in base64."""
+
+    sign1: str
 
 
 class SignedAck(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from gate.model import RosterEntry
 TOKEN_HASH_BYTES = 16
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
-Purpose = Literal["pass", "recorder", "operator", "health"]
+Purpose = Literal["pass", "recorder", "operator", "health", "gate"]
 """What a key may vouch for; a key for one purpose is nobody for another."""
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
@@ -94,6 +94,7 @@ class Keyring:
     ) -> None:
         self.keys = tuple(keys)
         self.left_out = tuple(left_out)
+        self.withdrawn = withdrawn
         by_life = sorted(self.keys, key=lambda key: (key.fingerprint not in withdrawn, key.valid_until_at or _NEVER),
                          reverse=True)
         self._by_use: dict[tuple[bytes | None, Purpose], tuple[Key, ...]] = {}
