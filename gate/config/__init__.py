@@ -98,13 +98,13 @@ class Admission(Section, frozen=True, kw_only=True):
     """What to do about validity, and the age of live codes, when the clock cannot be believed."""
     live_code_max_age_s: Annotated[float, Meta(ge=5, le=300)] = 15.0
     """How long a code that a phone has just signed is good; phones sign a new one every 5 s."""
+    phone_skew_s: Annotated[float, Meta(ge=0, le=300)] = 5.0
+    """How far a phone's clock may be from the gate's; a live code is good for that much longer."""
     certificates: Literal["ignored", "accepted", "required"] = "ignored"
     """What a health certificate is worth beside a code that says whose it is, such as an ID card: nothing; its facts (and
     entry, where nobody has to be listed); or no listed code opens without one."""
     second_code_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
     """How long the first of those two codes waits for the second, held in memory only."""
-    phone_skew_s: Annotated[float, Meta(ge=0, le=300)] = 5.0
-    """How far a phone's clock may be from the gate's; a live code is good for that much longer."""
 
 
 class Health(Section, frozen=True, kw_only=True):
