@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import serial
@@ -38,8 +39,10 @@ class SerialLine:
         return int(self._port.fileno())
 
     def read(self) -> bytes:
-        """What has arrived, up to CHUNK_MAX_BYTES; pyserial raises OSError when the device is gone."""
-        return bytes(self._port.read(CHUNK_MAX_BYTES))
+        """What has arrived, up to CHUNK_MAX_BYTES; pyserial would ask again whether there is anything."""
+        if not (data := os.read(self.fileno(), CHUNK_MAX_BYTES)):
+            raise DeviceError("the line is readable and holds nothing: the device has gone")
+        return data
 
     def close(self) -> None:
         self._port.close()
