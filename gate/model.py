@@ -238,7 +238,7 @@ class Claims:
     what the code itself says, where its norm or its key's life makes that another span. A pass with a `phone_point` (a
     compressed P-256 point) is good only from that phone, which signed it at `shown_at`. `record` is the health record
     and `person` what the code says of its holder: `gate decode` shows both, and nothing stores, logs or publishes
-    them (law 6). `key_fingerprint` tells which of a key's certificates vouched, for the same thing.
+    them (law 6). `key_withdrawn`: it vouches for nothing any more.
     """
 
     issuer: str
@@ -255,7 +255,7 @@ class Claims:
     person: dict[str, Any] | None = field(default=None, repr=False)
     printed_from_at: datetime | None = None
     printed_until_at: datetime | None = None
-    key_fingerprint: str = field(default="", compare=False)
+    key_withdrawn: bool = False
     warnings: tuple[str, ...] = ()
 
 

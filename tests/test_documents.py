@@ -32,6 +32,7 @@ from gate.documents.roster_builder import build_roster
 from gate.durable import only_one
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Documents, Fault
+from gate.trust import Revocations, revocations_to_json
 from gate.view import NO_DOCUMENTS
 
 
@@ -470,6 +471,14 @@ def test_gate_leaves_out_a_key_that_it_cannot_use_and_calls_for_help_until_it_is
     site.take_in()
     watcher.look()
     assert [one for one in said if isinstance(one, Fault)] == [Fault("issuers", None)]
+
+
+def test_withdrawn_fingerprints_reach_the_keyring(site: Site) -> None:
+    documents = site.draft("an")
+    documents[REVOCATIONS].write_bytes(revocations_to_json(Revocations(fingerprints=frozenset({"ab" * 32}))))
+    publish(site.repo, site.keys, documents, TOKEN_KEY, at().utc)
+    site.take_in()
+    assert site.in_force().keyring.withdrawn == {"ab" * 32}
 
 
 # --- the daemon's side ---------------------------------------------------------------------------------

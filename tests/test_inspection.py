@@ -65,7 +65,7 @@ def test_one_certificate_of_a_kid_is_withdrawn_by_its_fingerprint_and_all_by_the
         (Revocations(fingerprints=frozenset({keys[0].fingerprint})), [Reason.REVOKED, None]),
         (Revocations(keys=frozenset({key_id(KEY.kid)})), [Reason.REVOKED, Reason.REVOKED]),
     ):
-        documents = DocumentSet(keyring=Keyring(keys), revocations=revocations)
+        documents = DocumentSet(keyring=Keyring(keys, withdrawn=revocations.fingerprints), revocations=revocations)
         found = [inspect(code, IN_TIME, documents) for code in codes]
         assert [one.reason for one in found] == reasons
         assert {one.proof for one in found} == {Proof.SIGNED}
@@ -75,8 +75,7 @@ def test_signer_of_a_seal_is_withdrawn_by_its_fingerprint() -> None:
     authority = replace(KEY, authority=True)
     signer = certificate(usages=("2.23.136.1.1.14.2",))
     for fingerprint, reason in ((hashlib.sha256(signer).hexdigest(), Reason.REVOKED), ("00" * 32, None)):
-        documents = DocumentSet(
-            keyring=Keyring([authority]), revocations=Revocations(fingerprints=frozenset({fingerprint})))
+        documents = DocumentSet(keyring=Keyring([authority], withdrawn=frozenset({fingerprint})))
         assert inspect(seal(signer), IN_TIME, documents).reason is reason
 
 

@@ -131,15 +131,14 @@ def test_longest_lived_certificate_around_a_key_speaks_for_it() -> None:
     for keys in ([old, new], [new, old]):
         claims = verify(TOKEN, Keyring(keys))
         assert claims is not None
-        assert (claims.valid_until_at, claims.key_fingerprint) == (new.valid_until_at, new.fingerprint)
+        assert claims.valid_until_at == new.valid_until_at
 
 
 def test_withdrawn_certificate_speaks_only_where_no_other_does() -> None:
     old, new = (replace(KEY, certificate=der) for der in (b"old", b"new"))
-    for keys, withdrawn, speaks in (([old, new], new, old), ([old, new], old, new), ([new], new, new)):
+    for keys, withdrawn, alone in (([old, new], new, False), ([old, new], old, False), ([new], new, True)):
         claims = verify(TOKEN, Keyring(keys, withdrawn=frozenset({withdrawn.fingerprint})))
-        assert claims is not None
-        assert claims.key_fingerprint == speaks.fingerprint
+        assert claims == replace(VOUCHED, key_withdrawn=alone)
 
 
 def test_pass_is_valid_only_within_its_keys_life() -> None:

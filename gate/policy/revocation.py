@@ -10,7 +10,7 @@ def rule(context: Context) -> Reason | None:
     claims = context.credential.claims
     if context.credential.holder in revoked.holders:
         return Reason.REVOKED
-    if claims is not None and (claims.pass_id in revoked.passes or claims.key_id in revoked.keys
-                               or claims.key_fingerprint in revoked.fingerprints):
+    if claims is not None and (
+            claims.key_withdrawn or claims.pass_id in revoked.passes or claims.key_id in revoked.keys):
         return Reason.REVOKED
     return None

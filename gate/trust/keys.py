@@ -121,7 +121,10 @@ def _names(key: Key) -> set[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64) or one by its fingerprint."""
+    """What is withdrawn: passes by id (hex), holders by id, signing keys by kid (base64) or one by its fingerprint.
+
+    Fingerprints act through the `Keyring` that is made with them.
+    """
 
     passes: frozenset[str] = frozenset()
     holders: frozenset[str] = frozenset()

@@ -93,10 +93,11 @@ SIGNED = {
 
 
 class Proved(NamedTuple):
-    """A payload that a key signed, before anybody read it."""
+    """A payload that a key signed, before anybody read it; `withdrawn` when this key vouches for nothing any more."""
 
     payload: bytes
     key: Key
+    withdrawn: bool = False
 
 
 def verify(token: Token, keyring: Keyring) -> Claims | None:
@@ -129,7 +130,7 @@ def prove(token: Token, keyring: Keyring) -> Proved:
             envelope.verify(message, key.public_key)
         except ForgedError:
             continue
-        return Proved(message.payload, key)
+        return Proved(message.payload, key, withdrawn=key.fingerprint in keyring.withdrawn)
     raise ForgedError("the signature does not match what is signed")
 
 
@@ -143,39 +144,55 @@ def read_proved(format_name: str, proved: Proved) -> Claims:
     """
     _, purpose, read_claims = SIGNED[format_name]
     claims = read_claims(proved.payload, key_id(proved.key.kid))
-    return (_by_its_country if purpose == "health" else _by_its_issuer)(claims, proved.key)
+    changes = (_by_its_country if purpose == "health" else _by_its_issuer)(claims, proved.key)
+    if proved.withdrawn:
+        changes["key_withdrawn"] = True
+    return replace(claims, **changes) if changes else claims  # copying takes as long as reading
 
 
-def _by_its_issuer(claims: Claims, key: Key) -> Claims:
-    """A pass names the issuer that owns the key, and is good in the time that it shares with the key's life."""
+def _by_its_issuer(claims: Claims, key: Key) -> dict[str, Any]:
+    """A pass names the issuer that owns the key, and is good in the time that it shares with the key's life.
+
+    Returns what that changes of the claims.
+    """
     if key.issuer not in (claims.issuer, None):
         raise ForgedError(f"signed with the key of {key.issuer}, but it names {claims.issuer} as its issuer")
-    starts = [at for at in (claims.valid_from_at, key.valid_from_at) if at]
-    ends = [at for at in (claims.valid_until_at, key.valid_until_at) if at]
-    return replace(claims, valid_from_at=max(starts, default=None), valid_until_at=min(ends, default=None),
-                   key_fingerprint=key.fingerprint)
+    changes: dict[str, Any] = {}
+    if key.valid_from_at is not None and (claims.valid_from_at is None or claims.valid_from_at < key.valid_from_at):
+        changes["valid_from_at"] = key.valid_from_at
+    if key.valid_until_at is not None and _outlives(claims, key.valid_until_at):
+        changes["valid_until_at"] = key.valid_until_at
+    return changes
 
 
-def _by_its_country(claims: Claims, key: Key) -> Claims:
+def _by_its_country(claims: Claims, key: Key) -> dict[str, Any]:
     """A health certificate is of a kind and a country that its key may sign for, and good until the key's end.
 
-    It may be older than the key's certificate, which real issuers renew around the same key.
+    It may be older than the key's certificate, which real issuers renew around the same key. Returns what that changes
+    of the claims.
     """
     if key.kinds is not None and not key.kinds.issuperset(kinds := _kinds(claims)):
         raise UnknownKeyError(f"the key {claims.key_id!r} may sign {sorted(key.kinds)}, not {kinds}")
     agrees = countries.may_sign_for(key.country, claims.issuer)
     if not agrees and key.issuer is not None:
         raise ForgedError(f"signed with a key of {key.country}, but it names {claims.issuer} as its issuer")
-    # The last second of a certificate is part of its life (RFC 5280 4.1.2.5).
-    ends = (claims.valid_until_at, key.valid_until_at and key.valid_until_at + datetime.resolution)
-    return replace(
-        claims,
-        issuer=claims.issuer or key.country,
-        key_fingerprint=key.fingerprint,
-        valid_until_at=min(filter(None, ends), default=None),
-        printed_until_at=claims.printed_until_at or key.valid_until_at,
-        warnings=claims.warnings if agrees else (*claims.warnings, ISSUER_DISAGREES),
-    )
+    changes: dict[str, Any] = {}
+    if key.valid_until_at is not None:
+        # The last second of a certificate is part of its life (RFC 5280 4.1.2.5).
+        end = key.valid_until_at + datetime.resolution
+        if _outlives(claims, end):
+            changes["valid_until_at"] = end
+        if claims.printed_until_at is None:
+            changes["printed_until_at"] = key.valid_until_at
+    if not claims.issuer:
+        changes["issuer"] = key.country
+    if not agrees:
+        changes["warnings"] = (*claims.warnings, ISSUER_DISAGREES)
+    return changes
+
+
+def _outlives(claims: Claims, end: datetime) -> bool:
+    return claims.valid_until_at is None or claims.valid_until_at > end
 
 
 def _kinds(claims: Claims) -> list[str]:

@@ -46,7 +46,7 @@ CASES = (
          "return Proved(message.payload, keys[0])",
          "tests/test_admission.py::test_a_pass_changed_in_one_character_is_denied"),
     Case("a withdrawn certificate proves nothing in force",
-         "policy/revocation.py", "claims.key_fingerprint in revoked.fingerprints", "False",
+         "trust/proof.py", "withdrawn=key.fingerprint in keyring.withdrawn", "withdrawn=False",
          "tests/test_inspection.py::test_one_certificate_of_a_kid_is_withdrawn_by_its_fingerprint_and_all_by_the_kid"),
     Case("a live code is fresh",
          "admission.py", "if claims is not None and (fault := live_codes.fault(claims, case.now)):", "if (fault := None):",
