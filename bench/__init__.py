@@ -17,5 +17,6 @@ BENCHES = {
     "start": "bench.start",
     "codes": "bench.codes",
     "decision": "bench.decision",
+    "hostile": "bench.hostile",
 }
 """Name on the command line -> the module that measures it."""
