@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from gate.model import Mode, Proof, RosterEntry
 from gate.policy.attempts import Attempts
 from gate.policy.crossing import Crossing
-from gate.policy.health.moment import Headcount
 from gate.policy.health.pack import HealthPolicy, Pack
 from gate.policy.live_codes import LiveCodes
 from gate.policy.pairs import Pairs
@@ -71,4 +70,3 @@ class View:
     crossing: Crossing = field(default_factory=Crossing)
     presence: Presence = field(default_factory=lambda: Presence(""))
     """The one part that changes in place: the core's thread alone reads it and writes it."""
-    headcount: Headcount | None = None

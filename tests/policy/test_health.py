@@ -17,6 +17,7 @@ from gate.errors import DocumentError
 from gate.model import Claims, Credential, Direction, Now, Proof, Reason, RosterEntry
 from gate.pack_files import read_cases, read_pack, shipped_packs
 from gate.policy.context import Context, Objection
+from gate.policy.crossing import Crossing
 from gate.policy.health import rule as health
 from gate.policy.health.cases import Outcome, cases_from_json, outcomes, untried
 from gate.policy.health.certlogic_format import ENTRIES_MAX
@@ -33,7 +34,9 @@ from gate.policy.health.pack import (
     packs_to_json,
 )
 from gate.policy.health.record import check_record, record_of, trimmed
+from gate.policy.quotas import Quotas
 from gate.policy.rules import judge
+from gate.presence import Move, Presence, Stamp
 from gate.view import DocumentSet, View
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -204,6 +207,22 @@ def test_roles_of_pass_and_roster_both_bind() -> None:
     visitor = replace(driver, credential=replace(driver.credential, claims=Claims(
         "khu-a", "an", "a2lk", roles=frozenset({"outsiders"}))))
     assert health.rule(visitor) == Objection("hcm-3328.2", Reason.HEALTH_RULE)
+
+
+def test_half_of_the_staff_is_counted_where_the_gate_counts_and_the_publisher_said_how_many_belong_to_it() -> None:
+    at = datetime.fromisoformat("2021-09-21T06:55:00+07:00")
+    record = {"v": [{"dn": 2, "sd": 2, "dt": "2021-09-01"}], "t": [{"tr": "260415000", "sc": "2021-09-20T06:00:00Z"}]}
+    nobody_counts = context(record, packs=("epz-2021-09-20",), at=at)
+    full = Objection("epz-2021-09-20.4", Reason.HEALTH_RULE)
+    assert health.rule(nobody_counts) == full
+    stamp = Stamp(0, 0, "cong-1")
+    for inside, expected in ((4, None), (5, full)):
+        presence = Presence("cong-1", (Move(holder=f"p{n}", place="xuong-a", stamp=stamp) for n in range(inside)))
+        view = replace(nobody_counts.view, presence=presence, crossing=Crossing(quotas="shared"),
+                       documents=replace(nobody_counts.view.documents, quotas=Quotas(staff=10)))
+        assert health.rule(replace(nobody_counts, view=view)) == expected
+        presence.go("an", "xuong-a", "", nobody_counts.now)
+        assert health.rule(replace(nobody_counts, view=view)) == expected, "who asks is not counted twice"
 
 
 def test_headcount_is_unknown_until_somebody_counts() -> None:

@@ -4,7 +4,7 @@
     dayStart          when that day began                        monthsAgo see below
     roles             of the person's papers, sorted             company   of the roster's entry
     clockTrusted      whether the moment can be believed         valueSets of the pack
-    headcount         {"present", "staff"} of the site, without the person; null where nobody counts
+    headcount         {"present", "staff"} of the site, without the person; null where nobody counts (`quotas`)
 
 Days are local days in the site's time zone, and the distance of two days is the difference of their dates: the day of a
 dose is day 0, fourteen days after it is day 14, from its first second. A term of months ends with the day of the same

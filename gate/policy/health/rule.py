@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gate.model import Reason
 from gate.policy.context import Context, Objection
-from gate.policy.health.moment import Circumstances
+from gate.policy.health.moment import Circumstances, Headcount
 from gate.policy.health.pack import OPEN, Answer, Pack
 from gate.policy.health.record import record_of
 from gate.policy.health.verdict import answers, refusals
@@ -48,8 +48,16 @@ def circumstances_of(context: Context) -> Circumstances:
     entry, (first, *others) = context.credential.entry, context.papers
     return Circumstances(
         context.local, context.now.trusted, first.roles.union(*(paper.roles for paper in others)),
-        entry.company if entry else "", context.view.headcount,
+        entry.company if entry else "", _headcount(context),
     )
+
+
+def _headcount(context: Context) -> Headcount | None:
+    """How many are on the site beside this person; known where the gate counts, and quotas.json says the staff."""
+    quotas = context.view.documents.quotas
+    if context.view.crossing.quotas == "off" or quotas is None or quotas.staff is None:
+        return None
+    return Headcount(context.view.presence.inside(besides=context.credential.holder), quotas.staff)
 
 
 def _objections(context: Context, observed: bool) -> Iterator[Objection]:
