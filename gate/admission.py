@@ -27,6 +27,7 @@ from msgspec import Struct, structs
 from gate import decoder, trust
 from gate.errors import CodeError
 from gate.model import Claims, Credential, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan, Step, Token
+from gate.policy import anti_passback
 from gate.policy.attempts import GUESSES
 from gate.policy.context import Context, Objection
 from gate.policy.health import rule as health
@@ -140,7 +141,8 @@ def apply_rules(case: Case) -> Case:
     refusal = judge(context)
     if refusal is not None:
         raise _asks_for_certificate(case, refusal) or Denied(refusal.reason, refusal.rule, refusal.alerts)
-    return case if case.leaving else structs.replace(case, observed=health.observed(context))
+    return case if case.leaving else structs.replace(
+        case, observed=(*health.observed(context), *anti_passback.observed(context)))
 
 
 def _unknown(case: Case) -> Denied:
@@ -191,6 +193,8 @@ def answer(
     if case.token is not None and not case.leaving:
         waits = case.half if decision.reason is Reason.NEEDS_SECOND_CODE else None
         pairs = pairs.after(scan.reader, case.partner, waits, now.mono)
+    if (attempts, live_codes, pairs) == (view.attempts, view.live_codes, view.pairs):
+        return decision, view
     return decision, replace(view, attempts=attempts, live_codes=live_codes, pairs=pairs)
 
 
@@ -241,5 +245,5 @@ def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint:
         granted=reason is Reason.GRANTED, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
         format=case.token.format if case.token else "",
         proof=case.credential.proof if case.credential else Proof.NONE,
-        holder=holder, rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
+        holder=holder, company=case.entry.company if case.entry else "", rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
     )
