@@ -15,6 +15,7 @@ DEPTH_MAX = 12
 """Nested arrays and maps; a health certificate needs six."""
 
 _KEY_TYPES = frozenset({int, str})
+_UNDEFINED = b"\xf7"
 
 
 class _NoTags(dict[int, Any]):
@@ -52,7 +53,8 @@ def read_cbor(data: bytes, *, as_issued: bool = False) -> Any:
     if len(data) > CBOR_MAX_BYTES:
         raise MalformedError(f"CBOR of {len(data)} bytes; at most {CBOR_MAX_BYTES} are read")
     stream = io.BytesIO(data)
-    decoder = cbor2.CBORDecoder(stream, **(_AS_ISSUED if as_issued else _STRICT))
+    options = _STRICT if not as_issued else _TIMES if _UNDEFINED not in data else _TIMES_AND_UNDEFINED
+    decoder = cbor2.CBORDecoder(stream, **options)
     try:
         item = decoder.decode()
     except cbor2.CBORError as error:
@@ -80,7 +82,6 @@ _STRICT: dict[str, Any] = {
     "max_depth": DEPTH_MAX, "allow_indefinite": False, "allow_duplicate_keys": False,
     "semantic_decoders": _NoTags(), "object_hook": _check_keys,
 }
-_AS_ISSUED = _STRICT | {
-    # tags 0 and 1 (RFC 8949 3.4.1, 3.4.2) give what they hold, as if it stood there without a tag
-    "semantic_decoders": _NoTags({0: _text_of_time, 1: _seconds_of_time}), "object_hook": _check_keys_and_blank,
-}
+# Tags 0 and 1 (RFC 8949 3.4.1, 3.4.2) give what they hold, as if it stood there without a tag.
+_TIMES = _STRICT | {"semantic_decoders": _NoTags({0: _text_of_time, 1: _seconds_of_time})}
+_TIMES_AND_UNDEFINED = _TIMES | {"object_hook": _check_keys_and_blank}
