@@ -241,16 +241,23 @@ def jwk_of(vector: dict[str, Any]) -> dict[str, Any]:
     return jwk
 
 
-def cose_examples() -> list[Any]:
+def cose_examples(*, of_one_signer: bool) -> list[Any]:
     if not DATA.is_dir():
         return []
     files = sorted((DATA / "cose").glob("*/*.json"))
     read = [(file.stem, json.loads(file.read_text())) for file in files]
-    return [pytest.param(vector, id=name) for name, vector in read if "sign0" in vector["input"]]
+    return [pytest.param(vector, id=name) for name, vector in read if ("sign0" in vector["input"]) is of_one_signer]
 
 
 @needs_data
-@pytest.mark.parametrize("vector", cose_examples())
+@pytest.mark.parametrize("vector", cose_examples(of_one_signer=False))
+def test_cose_example_of_another_kind_is_malformed(vector: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        parse_sign1(bytes.fromhex(vector["output"]["cbor"]))
+
+
+@needs_data
+@pytest.mark.parametrize("vector", cose_examples(of_one_signer=True))
 def test_cose_example_gets_its_own_verdict(vector: dict[str, Any]) -> None:
     signer = vector["input"]["sign0"]
     data = bytes.fromhex(vector["output"]["cbor"])
