@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from gate.decoder.eu_record import read_person, read_record
 from gate.drivers.images import read_image
-from gate.errors import UsageError
+from gate.errors import MalformedError, UsageError
 from gate.inspection import Finding, inspect
 from gate.model import Proof, Reason
 from gate.trust import keyring_from_trust_list
@@ -144,6 +145,27 @@ def pictures() -> list[Path]:
 def test_picture_beside_the_vectors_is_a_code_that_is_read(picture: Path) -> None:
     (symbol,) = read_image(str(picture))
     assert inspect(symbol.payload, datetime(2021, 6, 1, tzinfo=UTC), acceptance_list()).format == "hc1"
+
+
+# --- dcc-schema: bodies without a signature -------------------------------------------------------------
+
+
+def bodies() -> list[str]:
+    schemas = DATA / "dcc-schema"
+    return sorted(str(file.relative_to(schemas)) for folder in ("test", "examples")
+                  for file in (schemas / folder).rglob("*.json"))
+
+
+@needs_data
+@pytest.mark.parametrize("name", bodies())
+def test_body_beside_the_schema_gets_its_verdict(name: str) -> None:
+    body = json.loads((DATA / "dcc-schema" / name).read_text())
+    if name.startswith("test/invalid"):
+        with pytest.raises(MalformedError):
+            (read_record(body), read_person(body))
+    else:
+        assert read_person(body)["name"]
+        assert sum(map(len, read_record(body).values())) == 1
 
 
 # --- dcc-quality-assurance: certificates as 50 countries issued them ------------------------------------
