@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from io import BytesIO
 from math import cos, pi, radians, sin
 from typing import Any
@@ -37,16 +38,12 @@ class Scene:
         self.tilt = radians(rng.uniform(-25, 25))
         self.shade = rng.randrange(70, 130)
 
-    def code(self, payload: bytes | None = None) -> Image.Image:
-        """A code with its quiet zone."""
-        file = BytesIO()
-        segno.make_qr(payload or self.payload, error="m").save(file, kind="png", scale=_CODE_PX, border=4)
-        return Image.open(file).convert("L")
-
-    def hold(self, code: Image.Image, module_px: float, yaw: float = 0.0, at: Point = (0, 0)) -> Image.Image:
-        """The code before the wall, so large, turned away by `yaw` radians, beside its place by `at`."""
+    def hold(
+        self, whole: Image.Image, module_px: float, yaw: float = 0.0, at: Point = (0, 0), blur_px: float = 0.0,
+    ) -> Image.Image:
+        """The code before the wall, so large, turned away by `yaw` radians, beside its place by `at`, out of focus."""
         wall = Image.new("L", (WIDTH, HEIGHT), self.shade)
-        side = code.width / _CODE_PX * module_px
+        side = whole.width / _CODE_PX * module_px
         corners = []
         for across, down in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
             nearness = side / (1 + 0.5 * across * sin(yaw))
@@ -56,12 +53,16 @@ class Scene:
         xs, ys = zip(*corners, strict=True)
         left, top, right, bottom = int(min(xs)), int(min(ys)), int(max(xs)) + 1, int(max(ys)) + 1
         near = max(1, int(_CODE_PX / module_px))
-        small = code.reduce(near)
+        small = whole.reduce(near)
         mapping = _perspective([(x - left, y - top) for x, y in corners], small.width)
         size = (right - left, bottom - top)
         held = small.transform(size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
         paper = Image.new("L", small.size, 255).transform(size, Image.Transform.PERSPECTIVE, mapping)
         wall.paste(held, (left, top), paper)
+        if blur_px:
+            margin = int(3 * blur_px) + 1
+            place = left - margin, top - margin, right + margin, bottom + margin
+            wall.paste(wall.crop(place).filter(ImageFilter.GaussianBlur(blur_px)), place)
         return wall
 
 
@@ -77,32 +78,32 @@ def frames(name: str, seed: int) -> Iterator[Image.Image]:
 def moving(moment: float, scene: Scene) -> Image.Image:
     """Carried across the view, slower and slower; the shutter is open for a third of a frame."""
     speed_px = 120 * (1 - moment) + 4
-    return _smeared(scene.hold(scene.code(), 4, at=(-1500 * (1 - moment) ** 2 * 0.3, 0)), speed_px / 3)
+    return _smeared(scene.hold(code(scene.payload), 4, at=(-1500 * (1 - moment) ** 2 * 0.3, 0)), speed_px / 3)
 
 
 def blurred(moment: float, scene: Scene) -> Image.Image:
     """A camera that finds its focus."""
-    return scene.hold(scene.code(), 4).filter(ImageFilter.GaussianBlur(5.5 - 4.5 * moment))
+    return scene.hold(code(scene.payload), 4, blur_px=5.5 - 4.5 * moment)
 
 
 def dim(moment: float, scene: Scene) -> Image.Image:
     """A screen with its light turned down, in the dark; the camera's exposure follows."""
     light = 4 + 40 * moment
-    return scene.hold(scene.code(), 4).point(lambda level: int(10 + light * level / 255))
+    return scene.hold(code(scene.payload), 4).point(lambda level: int(10 + light * level / 255))
 
 
 def at_an_angle(moment: float, scene: Scene) -> Image.Image:
     """Turned towards the lens."""
-    return scene.hold(scene.code(), 4, yaw=radians(82 - 40 * moment))
+    return scene.hold(code(scene.payload), 4, yaw=radians(82 - 40 * moment))
 
 
 def screen(moment: float, scene: Scene) -> Image.Image:
     """A phone's screen: its grid beats with the sensor's (moire), and its light flickers in bands."""
-    code = scene.code()
-    grid = Image.new("L", code.size, 255)
-    for line in range(0, code.width, 3):
-        grid.paste(int(40 + 120 * moment), (line, 0, line + 1, code.height))
-    near = scene.hold(ImageChops.multiply(code, grid), 3.2 + 1.2 * moment)
+    whole = code(scene.payload)
+    grid = Image.new("L", whole.size, 255)
+    for line in range(0, whole.width, 3):
+        grid.paste(int(40 + 120 * moment), (line, 0, line + 1, whole.height))
+    near = scene.hold(ImageChops.multiply(whole, grid), 3.2 + 1.2 * moment)
     band = [int(175 + 75 * sin(2 * pi * (row / 90 + 7 * moment))) for row in range(HEIGHT)]
     bands = Image.frombytes("L", (1, HEIGHT), bytes(band)).resize((WIDTH, HEIGHT))
     return ImageChops.multiply(near, bands)
@@ -110,39 +111,46 @@ def screen(moment: float, scene: Scene) -> Image.Image:
 
 def small(moment: float, scene: Scene) -> Image.Image:
     """Held far away, and brought nearer."""
-    return scene.hold(scene.code(), 1 + 1.5 * moment).filter(ImageFilter.GaussianBlur(0.6))
+    return scene.hold(code(scene.payload), 1 + 1.5 * moment, blur_px=0.6)
 
 
 def inverted(moment: float, scene: Scene) -> Image.Image:
     """Light on dark, as a phone in its dark mode shows it, out of focus at first."""
     scene.shade = 20
-    return scene.hold(ImageChops.invert(scene.code()), 4).filter(ImageFilter.GaussianBlur(5 - 4 * moment))
+    return scene.hold(ImageChops.invert(code(scene.payload)), 4, blur_px=5 - 4 * moment)
 
 
 def dense(moment: float, scene: Scene) -> Image.Image:
     """A certificate signed with PS256, some 900 letters, brought nearer."""
     letters = random.Random(scene.payload).choices("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", k=900)
-    return scene.hold(scene.code(b"HC1:" + "".join(letters).encode()), 1 + 1.5 * moment).filter(
-        ImageFilter.GaussianBlur(0.8))
+    return scene.hold(code(b"HC1:" + "".join(letters).encode()), 1 + 1.5 * moment, blur_px=0.8)
 
 
 def crumpled(moment: float, scene: Scene) -> Image.Image:
     """A print on cloth, pulled straight bit by bit."""
-    code = scene.code()
-    depth_px, way, step = 0.07 * (1 - moment) * code.width, 9 * scene.tilt + 5 * moment, code.width // 16
+    whole = code(scene.payload)
+    depth_px, way, step = 0.07 * (1 - moment) * whole.width, 9 * scene.tilt + 5 * moment, whole.width // 16
 
     def place(x: float, y: float) -> Point:
-        push_px = depth_px * sin(pi * x / code.width) * sin(pi * y / code.height)
+        push_px = depth_px * sin(pi * x / whole.width) * sin(pi * y / whole.height)
         return x + push_px * cos(way), y + push_px * sin(way)
 
     mesh: list[Any] = []
-    for left in range(0, code.width, step):
-        for top in range(0, code.height, step):
-            right, bottom = min(left + step, code.width), min(top + step, code.height)
+    for left in range(0, whole.width, step):
+        for top in range(0, whole.height, step):
+            right, bottom = min(left + step, whole.width), min(top + step, whole.height)
             mesh.append(((left, top, right, bottom),
                          (*place(left, top), *place(left, bottom), *place(right, bottom), *place(right, top))))
-    return scene.hold(code.transform(code.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR), 4).filter(
-        ImageFilter.GaussianBlur(0.8))
+    creased = whole.transform(whole.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+    return scene.hold(creased, 4, blur_px=0.8)
+
+
+@lru_cache(maxsize=4)
+def code(payload: bytes) -> Image.Image:
+    """A code with its quiet zone."""
+    file = BytesIO()
+    segno.make_qr(payload, error="m").save(file, kind="png", scale=_CODE_PX, border=4)
+    return Image.open(file).convert("L")
 
 
 def _smeared(image: Image.Image, length_px: float) -> Image.Image:

@@ -23,8 +23,8 @@ EQUIPMENT = {
 DAEMON_MAX_MIB = 48
 START_MAX_RATIO = 12
 IMPORTS = {
-    "camera process": "gate.commands.camera gate.decoder.still gate.drivers.camera_process "
-                      "gate.drivers.camera_sources zxingcpp pyzbar.wrapper PIL.Image",
+    "camera process": "gate.commands.camera gate.decoder.engines gate.decoder.still gate.drivers.camera_process "
+                      "gate.drivers.camera_sources zxingcpp PIL.Image",
     "recorder": "gate.central.recorder_command",
 }
 """What each process has loaded when it begins its work; picamera2 and a camera's buffers come on top."""

@@ -16,7 +16,7 @@ from bench.photos import LADDER, PYZBAR, ZXING, zbar, zxing
 from gate.decoder.frame import Frame, frame_of
 from gate.decoder.ladder import LadderReader
 
-SEEDS = 12
+SEEDS = 8
 Engines = Callable[[], Mapping[str, Callable[[Frame], object]]]
 """The engines for one clip: some remember the frames before."""
 

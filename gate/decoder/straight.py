@@ -21,8 +21,9 @@ MODULES_MAX = 117
 """A denser symbol (above version 25) is not laid flat: a camera seldom shows its modules well enough."""
 BULGE = 0.02
 """How far the middle is pushed, as a share of the symbol's side."""
-BULGES = ((0, 1), (1, -1), (1, 1), (0, -1), (1, 0), (-1, 0), (-1, 1), (-1, -1))
-"""Which ways, to the right and down; those that flattened most photographs come first."""
+_WAYS = ((0, 1), (1, -1), (1, 1), (0, -1), (1, 0), (-1, 0), (-1, 1), (-1, -1))
+BULGES = tuple((far * across, far * down) for far in (1, 2) for across, down in _WAYS)
+"""Which ways, to the right and down, and then twice as far; those that flattened most photographs come first."""
 _PATCHES = 4
 """The flat image is put together of so many patches in a row."""
 _LIGHT = 255

@@ -23,6 +23,11 @@ class Unread:
     def size_px2(self) -> int:
         return area_px2(self.corners)
 
+    def is_within(self, other: Unread) -> bool:
+        """Whether the middle of this one lies inside the other's bounds."""
+        axes = zip(zip(*self.corners, strict=True), zip(*other.corners, strict=True), strict=True)
+        return all(min(bounds) <= sum(own) / 4 <= max(bounds) for own, bounds in axes)
+
 
 class Sight(NamedTuple):
     """What one look at an image gave; unread symbols come largest first."""
@@ -66,7 +71,7 @@ class ZxingReader:
             binarizer=binarizers.GlobalHistogram if histogram else binarizers.LocalAverage)
         symbols = [Symbol(result.bytes, area_px2(_corners(result))) for result in results if result.valid]
         unread = [Unread(_corners(result), _modules(result)) for result in results if not result.valid]
-        return Sight(largest_first(symbols), sorted(unread, key=lambda seen: -seen.size_px2))
+        return Sight(largest_first(symbols), _apart(unread))
 
     def read_one(self, frame: Frame) -> Symbol | None:
         """The first symbol found by the histogram, for a view in which only one can be."""
@@ -83,6 +88,15 @@ class ZxingReader:
     def _view(self, frame: Frame) -> Any:
         return self._zxing.ImageView(
             frame.luma, frame.width, frame.height, self._zxing.ImageFormat.Lum, frame.stride, 1)
+
+
+def _apart(unread: list[Unread]) -> list[Unread]:
+    """Each place once, largest first: a symbol is seen in the image and again in its smaller copy."""
+    places: list[Unread] = []
+    for seen in sorted(unread, key=lambda seen: -seen.size_px2):
+        if seen.size_px2 and not any(seen.is_within(place) for place in places):
+            places.append(seen)
+    return places
 
 
 def _corners(result: Any) -> Corners:

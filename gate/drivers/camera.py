@@ -24,7 +24,7 @@ class CameraSettings(config.Section, frozen=True, kw_only=True):
     source: Annotated[str, Meta(pattern="^(picamera2(:[01])?|(v4l2|video|folder):.+)$")] = "picamera2"
     """`picamera2`, `picamera2:1` (the second), `v4l2:/dev/video0`, `video:FILE`, or `folder:DIR`."""
     engine: Literal["ladder", "zxing", "zbar"] = "ladder"
-    """What finds the symbols; `ladder` is zxing, then zbar where zxing sees more than it can read."""
+    """What finds the symbols; `ladder` is zxing, and closer looks where it sees more than it can read."""
     width: Pixels = 1280
     """Pixels across."""
     height: Pixels = 720

@@ -14,7 +14,8 @@ from PIL import Image
 
 from gate.decoder.engines import open_reader
 from gate.decoder.frame import AREA_MAX_PX2, SIDE_MAX_PX, Frame
-from gate.decoder.symbols import Symbol, SymbolReader
+from gate.decoder.straight import BULGES, MODULES_MAX, flattened
+from gate.decoder.symbols import Corners, Symbol, SymbolReader
 from gate.decoder.zxing import ZxingReader
 from gate.errors import UsageError
 
@@ -113,22 +114,55 @@ def test_light_code_on_dark_is_read() -> None:
     assert payloads(open_reader("ladder"), scene(inverted, ground=0)) == [b"dark mode"]
 
 
-def wavy(image: Image.Image, depth: float) -> Image.Image:
-    """As on crumpled cloth: the middle pushed down by this share of the side."""
-    side, rows = image.width, []
+def crumpled(image: Image.Image, across: float, down: float) -> Image.Image:
+    """As on crumpled cloth: the middle pushed aside by these shares of the side."""
+    side, patches = image.width, []
     for top in range(0, side, 4):
         for left in range(0, side, 4):
-            push = depth * side * sin(pi * left / side) * sin(pi * top / side)
-            rows.append(((left, top, left + 4, top + 4),
-                         (left, top - push, left, top + 4 - push, left + 4, top + 4 - push, left + 4, top - push)))
-    return image.transform(image.size, Image.Transform.MESH, rows, Image.Resampling.BILINEAR, fillcolor=255)
+            hump = side * sin(pi * left / side) * sin(pi * top / side)
+            x, y = left - across * hump, top - down * hump
+            patches.append(((left, top, left + 4, top + 4), (x, y, x, y + 4, x + 4, y + 4, x + 4, y)))
+    return image.transform(image.size, Image.Transform.MESH, patches, Image.Resampling.BILINEAR, fillcolor=255)
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 def test_crumpled_code_is_laid_flat_and_read_at_once(turn: int) -> None:
-    crumpled = scene(wavy(code(b"GP1:A-PASS-ON-CLOTH", scale=6), depth=0.045).rotate(turn))
-    assert payloads(open_reader("zxing"), crumpled) == []
-    assert payloads(open_reader("ladder"), crumpled) == [b"GP1:A-PASS-ON-CLOTH"]
+    cloth = scene(crumpled(code(b"GP1:A-PASS-ON-CLOTH", scale=6), 0, 0.045).rotate(turn))
+    assert payloads(open_reader("zxing"), cloth) == []
+    assert payloads(open_reader("ladder"), cloth) == [b"GP1:A-PASS-ON-CLOTH"]
+
+
+@pytest.mark.parametrize("way", BULGES[:8])
+def test_denser_crumpled_code_is_read_within_a_turn_of_all_ways(way: tuple[int, int]) -> None:
+    """There is not the time for all ways in one frame."""
+    pass_text = b"GP1:" + b"0123456789ABCDEF" * 6
+    cloth = scene(crumpled(code(pass_text, scale=5), 0.02 * way[0], 0.02 * way[1]))
+    ladder = open_reader("ladder")
+    assert payloads(open_reader("zxing"), cloth) == []
+    assert [pass_text] in [payloads(ladder, cloth) for _ in BULGES]
+
+
+def test_sticker_that_cannot_be_read_takes_no_turn_from_a_crumpled_code_for_good() -> None:
+    sticker = code(b"damaged" * 6, scale=3)
+    sticker.paste(Image.new("L", (30, 30), 255), (36, 36))
+    view = scene(crumpled(code(b"GP1:A-PASS-ON-CLOTH", scale=6), 0, 0.04), sticker)
+    assert len(ZxingReader().look(frame(view)).unread) == 2
+    ladder = open_reader("ladder")
+    assert [b"GP1:A-PASS-ON-CLOTH"] in [payloads(ladder, view) for _ in range(2)]
+
+
+def test_micro_qr_beside_a_symbol_that_cannot_be_read_is_survived() -> None:
+    broken = code(b"damaged" * 6)
+    broken.paste(Image.new("L", (90, 90), 255), (60, 60))
+    assert payloads(open_reader("ladder"), scene(picture(segno.make_micro("12345"), 2), broken)) == []
+
+
+@pytest.mark.parametrize(("corners", "modules"), [
+    (((0, 0), (9, 0), (9, 0), (0, 0)), 21), (((0, 0), (90, 0), (90, 90), (0, 90)), 0),
+    (((0, 0), (90, 0), (90, 90), (0, 90)), MODULES_MAX + 4),
+])
+def test_what_has_no_area_or_module_or_too_many_is_not_laid_flat(corners: Corners, modules: int) -> None:
+    assert list(flattened(Image.new("L", (100, 100)), corners, modules, BULGES)) == []
 
 
 def test_ladder_keeps_what_zxing_read_when_it_climbs() -> None:
