@@ -46,6 +46,11 @@ class Browser:
         self._call("Page.navigate", url=url)
         self.wait(ready)
 
+    def run_first(self, script: str) -> None:
+        """Run this in every page that is opened from now on, before anything of its own."""
+        self._call("Page.enable")
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def screenshot(self) -> bytes:
         """What the page looks like, as PNG."""
         return base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])

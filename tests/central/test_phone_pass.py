@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_screen_of_the_phone_opens_once_and_a_picture_of_it_does_not(
     assert (copied.reason, copied.rule) == (Reason.NOT_LIVE, "live-code-unsigned")
     with reading(engine) as session:
         assert session.scalars(select(Pass)).one().cti == issued["cti"]
+
+
+@pytest.mark.slow
+def test_phone_whose_clock_is_an_hour_off_signs_by_the_centres_and_says_so(
+    phone: Browser, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    add_person(engine)
+    new_key(tmp_path)
+    with served(engine) as client:
+        page = f"{client.base_url}/pass/"
+        phone.run_first("const right = Date.now; Date.now = () => right() - 3_600_000")
+        phone.open(page, ENROL)
+        assert issue_for(phone.evaluate("document.getElementById('phone-key').value"), tmp_path, "--page", page) == 0
+        phone.open("about:blank", "true")
+        phone.open(capsys.readouterr().out.strip(), f"{SHOWN} && !document.getElementById('clock').hidden")
+        phone.wait(f"{SHOWN} > {int(time.time()) - 60}")
 
 
 def test_key_cannot_be_read_out_of_the_phone(phone: Browser, engine: Engine) -> None:  # noqa: F811

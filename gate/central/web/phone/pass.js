@@ -47,7 +47,6 @@ async function start() {
 /** Sign and draw again and again; a page that nobody sees shows nothing old when it is seen again. */
 function show(pass, privateKey) {
   say("live");
-  checkClock();
   const sign = async () => {
     const seconds = Math.floor((Date.now() + clockOffsetMs) / 1000);
     drawSymbol(await liveCode(pass, privateKey, seconds), seconds);
@@ -56,6 +55,7 @@ function show(pass, privateKey) {
   document.addEventListener("visibilitychange", () => (document.hidden ? part("symbol").replaceChildren() : draw()));
   setInterval(draw, 1000 * CHANGE_EVERY_S);
   draw();
+  correctClock().then(draw);
 }
 
 function drawSymbol(text, seconds) {
@@ -71,7 +71,7 @@ function drawSymbol(text, seconds) {
 }
 
 /** A phone whose clock is wrong signs by the centre's, while it can ask. */
-async function checkClock() {
+async function correctClock() {
   const answer = await fetch("./", { method: "HEAD", cache: "no-store" }).catch(() => null);
   const offsetMs = Date.parse(answer?.headers.get("date")) - Date.now();
   if (Math.abs(offsetMs) > 1000 * CLOCK_OFF_S) {
