@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from calendar import monthrange
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -217,7 +219,7 @@ def test_half_of_the_staff_is_counted_where_the_gate_counts_and_the_publisher_sa
     assert health.rule(nobody_counts) == full
     stamp = Stamp(0, 0, "cong-1")
     for inside, expected in ((4, None), (5, full)):
-        presence = Presence("cong-1", (Move(holder=f"p{n}", place="xuong-a", stamp=stamp) for n in range(inside)))
+        presence = Presence("cong-1", (Move(holder=f"p{n}", place="xuong-a", company="", stamp=stamp) for n in range(inside)))
         view = replace(nobody_counts.view, presence=presence, crossing=Crossing(quotas="shared"),
                        documents=replace(nobody_counts.view.documents, quotas=Quotas(staff=10)))
         assert health.rule(replace(nobody_counts, view=view)) == expected
@@ -336,3 +338,16 @@ def test_one_bad_pack_refuses_all() -> None:
 def test_what_is_no_health_record_is_refused(record: Any) -> None:
     with pytest.raises(DocumentError, match="health record"):
         check_record(record)
+
+
+def test_the_pack_of_the_page_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "writing-a-rule.md").read_text()
+    (written,) = re.findall(r"```json\n(\{.*?\n\})\n```", page, re.DOTALL)
+    published = {"my-site": pack_from_json(written.encode())}
+    assert health.rule(context(DECLARED, packs=("my-site",), published=published)) is None
+    assert health.rule(context(packs=("my-site",), published=published)) == Objection("my-site.1", Reason.HEALTH_RULE)
+
+
+def test_the_page_of_packs_names_each_that_is_shipped_with_its_days() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "health-packs.md").read_text()
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE)) == set(PACKS)
