@@ -2,6 +2,7 @@
 
     python -m tests.proofs.nth_failure                          every call, of record
     python -m tests.proofs.nth_failure --every 7 --jobs 4       every 7th
+    python -m tests.proofs.nth_failure --call allocate          every call of that kind
     python -m tests.proofs.nth_failure --controls               without each mechanism: it has to fail
     python -m tests.proofs.nth_failure --call fdatasync --nth 3 --error EIO      one, with all that was told
 
@@ -34,7 +35,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -224,10 +225,10 @@ def check_next_start(ground: Ground, life: Life) -> None:
 # --- running it ----------------------------------------------------------------------------------------
 
 
-def strikes(counts: Counter[str], every: int) -> Iterator[Strike]:
-    """Each `every`th call of each kind, failing in each of its ways, then stalling."""
+def strikes(counts: Counter[str], calls: Collection[str], every: int) -> Iterator[Strike]:
+    """Each `every`th call of these kinds, failing in each of its ways, then stalling."""
     for call, errors in ERRORS.items():
-        for nth in range(1, counts[call] + 1, every):
+        for nth in range(1, counts[call] + 1, every) if call in calls else ():
             for error in (*errors, *(() if call == "allocate" else (0,))):
                 yield Strike(call, nth, error)
 
@@ -256,11 +257,11 @@ def broken_promise(ground: Ground, life: Life, without: str = "") -> str:
     return ""
 
 
-def run(ground: Ground, every: int, jobs: int) -> int:
-    """Strike the calls of a life; 1 when one did not keep its promises."""
+def run(ground: Ground, calls: Collection[str], every: int, jobs: int) -> int:
+    """Strike these calls of a life; 1 when one did not keep its promises."""
     began_mono = time.monotonic()
     struck, ends, broken = Counter[str](), Counter[str](), 0
-    for life in lives(ground, strikes(count_calls(ground), every), jobs):
+    for life in lives(ground, strikes(count_calls(ground), calls, every), jobs):
         struck[f"{life.strike.call} {'failed' if life.strike.error else 'stalled'}"] += 1
         ends["died at once" if life.code < 0 else "ended with an exit code" if life.code else
              "kept everything" if life.silent else "went on and alerted"] += 1
@@ -333,7 +334,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--controls", action="store_true", help="take each mechanism away: the proof has to fail")
     parser.add_argument("--call", choices=ERRORS)
-    parser.add_argument("--nth", type=int, default=1)
+    parser.add_argument("--nth", type=int, help="this one, with all that was told")
     parser.add_argument("--error", default="stall", help="such as EIO; left out, the call stalls")
     chosen = parser.parse_args()
     if reason := missing():
@@ -342,12 +343,12 @@ def main() -> int:
     if "LD_PRELOAD" not in os.environ:
         arguments = [sys.executable, "-m", "tests.proofs.nth_failure", *sys.argv[1:]]
         os.execve(sys.executable, arguments, os.environ | {"LD_PRELOAD": str(compiled())})
-    if chosen.call:
+    if chosen.nth:
         strike = Strike(chosen.call, chosen.nth, getattr(errno, chosen.error, 0))
         return on_ground(lambda ground: run_one(ground, strike))
     if chosen.controls:
         return on_ground(lambda ground: run_controls(ground, chosen.jobs))
-    return on_ground(lambda ground: run(ground, chosen.every, chosen.jobs))
+    return on_ground(lambda ground: run(ground, [chosen.call] if chosen.call else ERRORS, chosen.every, chosen.jobs))
 
 
 if __name__ == "__main__":

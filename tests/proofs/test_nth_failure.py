@@ -26,5 +26,9 @@ def test_whatever_call_fails_or_stalls_nobody_gets_in_unrecorded_and_nobody_is_h
     assert " 0 broken" in strike("--every", "23")
 
 
+def test_whatever_sync_failed_the_next_start_loses_nothing_flushed() -> None:
+    assert " 0 broken" in strike("--call", "fdatasync", "--every", "3")
+
+
 def test_without_its_mechanisms_the_proof_fails() -> None:
     assert "none broke" not in strike("--controls")

@@ -28,7 +28,7 @@ from tests.sabotage.cases import CASES, Case
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "guarantees.md"
 MARK = "<!-- from here on: python -m tests.sabotage --write -->\n"
-PARTS = ("gate", "tests", "config", "docs", "pyproject.toml")
+PARTS = ("gate", "tests", "config", "docs", "systemd", "pyproject.toml")
 PROOF_MAX_S = 200.0
 FAILED = 1
 """pytest's exit code when tests ran and some failed; any other says that they could not run."""
