@@ -123,6 +123,16 @@ def test_damaged_issuers_document_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "issuers.json").read_text() == "{}"
 
 
+def test_key_that_no_gate_can_use_is_not_lost_by_adding_another(tmp_path: Path) -> None:
+    new_key(tmp_path, "a.pem")
+    document = json.loads((tmp_path / "issuers.json").read_text())
+    document["issuers"][0]["keys"].append({"kid": "AQ==", "purpose": "health", "certificate": "AA=="})
+    (tmp_path / "issuers.json").write_text(json.dumps(document))
+    with pytest.raises(DocumentError, match="key AQ==: not a certificate"):
+        new_key(tmp_path, "b.pem")
+    assert json.loads((tmp_path / "issuers.json").read_text()) == document
+
+
 def test_key_that_no_gate_would_believe_signs_nothing(tmp_path: Path) -> None:
     recorder = new_key(tmp_path, "recorder.pem", "recorder")
     old = new_key(tmp_path, "old.pem", valid_until_at=SHIFT_START)

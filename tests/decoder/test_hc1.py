@@ -292,6 +292,12 @@ def test_header_cannot_choose_another_algorithm_than_its_keys() -> None:
     assert judge(posing).reason is Reason.BAD_SIGNATURE
 
 
+def test_base45_is_read_up_to_its_limit_and_not_past_it() -> None:
+    assert ours.decode(b"0" * (PAYLOAD_MAX_BYTES - 1)) == bytes(PAYLOAD_MAX_BYTES // 3 * 2)
+    with pytest.raises(MalformedError, match=str(PAYLOAD_MAX_BYTES)):
+        ours.decode(b"0" * (PAYLOAD_MAX_BYTES + 1))
+
+
 @given(st.binary(max_size=80))
 def test_bulk_base45_reads_what_the_library_writes(data: bytes) -> None:
     assert ours.decode(base45.b45encode(data)) == data
