@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from support_health import EXPIRES_AT, ISSUED_AT, ISSUER, certificate, judge, seal
+from support_health import EXPIRES_AT, ISSUED_AT, ISSUER, certificate, hc1, judge, seal
 
+from gate.decoder import read
 from gate.errors import DocumentError
 from gate.jwk import public_key_to_jwk
 from gate.model import Reason
@@ -28,6 +29,7 @@ from gate.trust import (
     keyring_to_json,
     kid_of,
     revocations_from_json,
+    verify,
 )
 
 VACCINATION = "1.3.6.1.4.1.1847.2021.1.2"
@@ -107,6 +109,16 @@ def test_seal_names_the_certificate_that_it_brought_along() -> None:
     found = judge(seal(signer), AUTHORITY)
     assert found.claims is not None, found.detail
     assert found.claims.key_id == key_id(sha256(signer).digest()[:8])
+
+
+def test_signer_is_withdrawn_by_the_fingerprint_of_its_certificate_alone() -> None:
+    signer, other = certificate(by=CSCA), certificate()
+    listed = key_of(kid="aw==", certificate=text_of(other), country="VN")
+    for code, key, der in ((seal(signer), AUTHORITY, signer), (hc1(kid=b"k"), listed, other)):
+        for withdrawn, gone in ((sha256(der).hexdigest(), True), ("00" * 32, False)):
+            claims = verify(read(code), Keyring([key], withdrawn=frozenset({withdrawn})))
+            assert claims is not None
+            assert claims.key_withdrawn is gone
 
 
 # --- what stands against a document ---------------------------------------------------------------------
