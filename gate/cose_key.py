@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +29,7 @@ def compressed(key: EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
 
+@lru_cache(maxsize=16)  # one scan asks three times, and finding y costs as much as checking a signature
 def p256_key(point: bytes) -> EllipticCurvePublicKey:
     """The key that a compressed point stands for.
 
@@ -53,7 +55,8 @@ def read_p256(cose_key: object) -> bytes:
     """
     match cose_key:
         case {1: 2, -1: 1, -2: bytes(x), -3: bool(odd)} if len(x) == 32:
-            return compressed(p256_key(bytes([2 + odd]) + x))
+            p256_key(point := bytes([2 + odd]) + x)
+            return point
         case {1: 2, -1: 1, -2: bytes(x), -3: bytes(y)} if len(x) == len(y) == 32:
             return compressed(p256_key(b"\x04" + x + y))
     raise MalformedError("a COSE_Key that is no P-256 key")
