@@ -36,12 +36,14 @@ REPEAT_MAX = 100_000
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """A row of the roster; the person's name is also their holder id here."""
+    """A row of the roster; the person's name is also their holder id here, and `health` their health record."""
 
     areas: tuple[str, ...] = ("xuong-a",)
+    roles: tuple[str, ...] = ()
     schedule: str = ""
     from_: datetime | None = None
     until: datetime | None = None
+    health: dict[str, Any] = {}
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from", "pass_": "pass"}):
@@ -76,6 +78,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contacts: tuple[str, ...] = ("passage",)
     portal: dict[str, Any] = {}
     admission: dict[str, Any] = {}
+    health: dict[str, Any] = {}
+    """The config's section; the shipped packs that it names are published."""
     people: dict[str, Person] = {}
     crowd: int = 0
     codes: dict[str, Code] = {}

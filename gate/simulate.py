@@ -20,6 +20,9 @@ from gate.effector import Effector
 from gate.errors import DeviceError, UsageError
 from gate.lane_settings import lane_of, view_of
 from gate.model import Direction, Now, Record, RosterEntry, Signal
+from gate.pack_files import read_pack
+from gate.policy.health.pack import pack_from_json
+from gate.policy.health.record import FACT
 from gate.policy.schedule import schedules_from_json
 from gate.ports import Patience
 from gate.scenario import Outcome, Person, Scenario, read_timeline
@@ -69,7 +72,8 @@ class Simulation:
         portal_settings = msgspec.convert(scenario.portal, config.Portal)
         admission = msgspec.convert(scenario.admission, config.Admission)
         site = config.Site(id="simulation", area=scenario.area, kind=scenario.kind, token_key_file=Path("none"))
-        view = view_of(admission, site, guessable=frozenset({"keys"}))
+        self.health = msgspec.convert(scenario.health, config.Health)
+        view = view_of(admission, site, guessable=frozenset({"keys"}), health=self.health)
         self.controller = Controller(
             clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
             lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
@@ -183,6 +187,7 @@ class Simulation:
             keyring=Keyring(self.wallets.keys), roster=self,
             revocations=Revocations(passes=frozenset(passes), holders=frozenset(revoked)),
             schedules=schedules_from_json(msgspec.json.encode(schedules)),
+            packs={name: pack_from_json(read_pack(name)) for name in self.health.packs},
             versions={"roster": 1}, published_at=scenario.published or scenario.start,
         )
 
@@ -265,5 +270,5 @@ class Simulation:
 
 
 def _entry(name: str, person: Person) -> RosterEntry:
-    return RosterEntry(name, frozenset(person.areas), schedule=person.schedule, valid_from_at=person.from_,
-                       valid_until_at=person.until)
+    return RosterEntry(name, frozenset(person.areas), frozenset(person.roles), person.schedule, person.from_,
+                       person.until, facts={FACT: person.health})

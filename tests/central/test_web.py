@@ -106,6 +106,14 @@ def test_gate_tile_tells_state_last_passage_outbox_and_clock(engine):
     assert "store-slow disk" in seen
 
 
+def test_a_denial_by_a_health_rule_shows_the_rules_id(engine):
+    add_events(engine, (EventKind.ACCESS_DENIED, {
+        "reader": "scanner-in", "direction": "entry", "reason": "HEALTH_RULE", "rule": "hcm-3328.4", "holder": "h-1"}))
+    with served(engine) as client:
+        seen = words(client.get("/").text)
+    assert "Chưa đủ điều kiện y tế A health condition is not met hcm-3328.4 gate-1" in seen
+
+
 def test_denial_is_told_in_vietnamese_first_with_its_reason(engine):
     add_events(engine, (EventKind.ACCESS_DENIED, {
         "reader": "scanner-in", "direction": "entry", "reason": "EXPIRED", "proof": "signed", "holder": "h-1"}))

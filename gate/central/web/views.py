@@ -52,6 +52,7 @@ class EventRow:
     proof: str
     holder: str
     count: int
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def event_row(id: int, site: str, gate: str, body: bytes, received_at: datetime)
         at=at, late=at.tzinfo is not None and received_at - at > timedelta(seconds=LATE_AFTER_S),
         reader=plain(data.get("reader", "")), proof=plain(data.get("proof", "")),
         holder=plain(data.get("holder", "")),
-        count=count if isinstance(count, int) and count > 1 else 1,
+        count=count if isinstance(count, int) and count > 1 else 1, rule=plain(data.get("rule", "")),
     )
 
 
