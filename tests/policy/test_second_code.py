@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import support_health
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 from support_health import BODY, VACCINATION, card, cwt, hc1, immunization, shc
 
 from gate.admission import answer, forget
@@ -205,6 +207,35 @@ def test_each_reader_holds_one_code_at_most() -> None:
     people = [STRANGER.replace("LE VAN LA", f"LE VAN {chr(65 + n)}") for n in range(20)]
     _, after = show(ACCEPTED, *((n / 10, "in", person) for n, person in enumerate(people)))
     assert len(after.pairs.held) == 1
+
+
+PEOPLE = {
+    "duy": {"certificate": CERTIFICATE, "card": DUY},
+    "binh": {"certificate": hc1(cwt(BODY | {"dob": "1990-02-03", "nam": {"fnt": "TRAN", "gnt": "VAN<BINH"}})),
+             "card": BINH},
+}
+
+
+@given(st.lists(st.tuples(
+    st.integers(0, 25), st.sampled_from(["in", "in-2"]), st.sampled_from(list(PEOPLE)),
+    st.sampled_from(["certificate", "card"])), max_size=12))
+def test_in_any_order_only_both_codes_of_one_person_open_and_each_counts_once(
+    scans: list[tuple[int, str, str, str]],
+) -> None:
+    waiting: dict[str, tuple[str, str, int]] = {}
+    view, second = REQUIRED, 0
+    for pause_s, reader, person, part in scans:
+        second += pause_s
+        waiting = {place: half for place, half in waiting.items() if second - half[2] < 20}
+        partner = next((place for place, half in waiting.items() if half[0] == person and half[1] != part), None)
+        (decision,), view = show(view, (second, reader, PEOPLE[person][part]))
+        assert decision.granted == (partner is not None)
+        assert decision.holder == (person if decision.granted or part == "card" else "")
+        waiting.pop(reader, None)
+        if partner is None:
+            waiting[reader] = (person, part, second)
+        else:
+            waiting.pop(partner, None)
 
 
 # --- with a health pack --------------------------------------------------------------------------------
