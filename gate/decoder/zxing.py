@@ -50,7 +50,6 @@ class ZxingReader:
         self._zxing = load_library("zxingcpp", CAMERA_EXTRA)
         self._options = {
             "formats": self._zxing.BarcodeFormat.QRCodeModel2,
-            "try_invert": True,
             "try_rotate": False,  # turns linear codes only; a QR is found at any angle
         }
 
@@ -67,16 +66,17 @@ class ZxingReader:
         """
         binarizers = self._zxing.Binarizer
         results = self._zxing.read_barcodes(
-            self._view(frame), **self._options, try_downscale=downscale, return_errors=True,
+            self._view(frame), **self._options, try_downscale=downscale, try_invert=True, return_errors=True,
             binarizer=binarizers.GlobalHistogram if histogram else binarizers.LocalAverage)
         symbols = [Symbol(result.bytes, area_px2(_corners(result))) for result in results if result.valid]
         unread = [Unread(_corners(result), _modules(result)) for result in results if not result.valid]
         return Sight(largest_first(symbols), _apart(unread))
 
     def read_one(self, frame: Frame) -> Symbol | None:
-        """The first symbol found by the histogram, for a view in which only one can be."""
+        """The first symbol found by the histogram, dark on light, for a view in which only one can be."""
         result = self._zxing.read_barcode(
-            self._view(frame), **self._options, try_downscale=False, binarizer=self._zxing.Binarizer.GlobalHistogram)
+            self._view(frame), **self._options, try_downscale=False, try_invert=False,
+            binarizer=self._zxing.Binarizer.GlobalHistogram)
         return Symbol(result.bytes, area_px2(_corners(result))) if result else None
 
     def read_aztec(self, frame: Frame) -> list[Symbol]:
