@@ -20,7 +20,7 @@ from gate.effector import Effector, brief
 from gate.errors import PartError
 from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
-from gate.view import View
+from gate.view import NoRoster, View
 
 IDLE_S = 1.0
 """The loop turns at least this often, so that the watchdog and the reports go on."""
@@ -76,7 +76,7 @@ class Controller:
         """Make a fact for the lane of it, after noting what it means to the core itself."""
         match stimulus:
             case model.Scan():
-                decision, self.view = answer(stimulus, self.view, now)
+                decision = self.decide(stimulus, now)
                 self.last_granted = stimulus if decision.granted else self.last_granted
                 return decision
             case model.CodeBegun():
@@ -105,6 +105,14 @@ class Controller:
                 if fatal:
                     self.doom = PartError(f"{source}: {detail}")
         return model.Tick()
+
+    def decide(self, scan: model.Scan, now: Now) -> model.Decision:
+        """Admit; in an emergency without the roster, whose disk may stall until the free lane's lease has run out."""
+        if self.lane.emergency:
+            unlisted = replace(self.view, documents=replace(self.view.documents, roster=NoRoster()))
+            return answer(scan, unlisted, now)[0]  # who is refused for want of a roster has not guessed
+        decision, self.view = answer(scan, self.view, now)
+        return decision
 
     def rehearse(self, now: Now) -> None:
         """Go through the last grant once more while the next code arrives, to no effect: the core is pure.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -292,6 +293,24 @@ def test_free_access_is_noted_before_the_lock_moves(stimulus: Stimulus, cause: E
     rig.barrier.on_hold = lambda: noted.extend(rig.kinds)
     rig.turn(stimulus)
     assert noted == [cause]
+
+
+def test_in_an_emergency_nobody_waits_for_the_roster() -> None:
+    asked: list[str] = []
+
+    class Asked(Everybody):
+        def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
+            asked.append("found")
+            return super().find(identifiers)
+
+    rig = Rig()
+    rig.controller.view = replace(rig.controller.view, documents=DocumentSet(roster=Asked()))
+    rig.turn(Contact("emergency", True))
+    rig.turn(rig.scan(ENTRY), rig.scan(EXIT))
+    assert not asked
+    assert rig.kinds[-1] is EventKind.ACCESS_GRANTED, "who leaves is on record"
+    rig.turn(Contact("emergency", False), rig.scan(ENTRY))
+    assert asked
 
 
 def test_an_output_that_fails_in_an_emergency_is_recorded_once_and_tried_until_it_works() -> None:
