@@ -18,8 +18,8 @@ UNREAD_MAX = 4
 """Symbols of one frame that were seen and not read, and are looked at more closely: the largest."""
 MARGIN_PX = 24
 """What is looked at around such a symbol: its quiet zone, and what its finder patterns left out."""
-FLAT_PX2 = 90_000
-"""Pixels that are laid flat for one frame: a small symbol four ways; at least one way."""
+FLAT_PX2 = 70_000
+"""Pixels that are laid flat for one frame: a small symbol three ways; any one way."""
 DOUBLE_MAX_PX2 = 2_100_000
 """Larger images (full HD) are not doubled: their modules are large enough, and it would take too long."""
 
