@@ -23,6 +23,7 @@ from gate.config import (
     ContactConfig,
     Device,
     Documents,
+    Health,
     Ledger,
     Mqtt,
     Pins,
@@ -155,6 +156,19 @@ def lockouts_grow(admission: Admission) -> Iterator[Remark]:
                      f"longest ({admission.lockout_max_s:g} s); raise admission.lockout_max_s")
 
 
+def packs_are_meant(health: Health) -> Iterator[Remark]:
+    """A pack is asked for once, `open` by itself, and what is observed belongs to a pack that is asked for."""
+    for name, count in Counter(health.packs).items():
+        if count > 1:
+            yield Remark("health.packs", f"{name} stands there {count} times; once is enough")
+    if "open" in health.packs and len(health.packs) > 1:
+        yield doubt("health.packs", "open asks nothing, so it changes nothing beside other packs; take it out")
+    for rule in health.observe_rules:
+        if rule.rpartition(".")[0] not in health.packs:
+            yield Remark("health.observe_rules", f"{rule} is a rule of no pack in health.packs; write PACK.NUMBER, as "
+                         "`gate policy show PACK` prints it")
+
+
 def mock_pins_only_simulate(pins: Pins, readers: tuple[ReaderConfig, ...]) -> Iterator[Remark]:
     """Mock pins beside real devices: a gate that reads codes and never opens."""
     devices = [path for reader in readers for _, path in _device_paths(reader.settings)]
@@ -223,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     prealarm_comes_first,
     write_is_sooner_than_flush,
     lockouts_grow,
+    packs_are_meant,
     mock_pins_only_simulate,
     broker_is_private,
     recorder_acknowledges,

@@ -219,7 +219,8 @@ def test_half_of_the_staff_is_counted_where_the_gate_counts_and_the_publisher_sa
     assert health.rule(nobody_counts) == full
     stamp = Stamp(0, 0, "cong-1")
     for inside, expected in ((4, None), (5, full)):
-        presence = Presence("cong-1", (Move(holder=f"p{n}", place="xuong-a", company="", stamp=stamp) for n in range(inside)))
+        moves = (Move(holder=f"p{n}", place="xuong-a", company="", stamp=stamp) for n in range(inside))
+        presence = Presence("cong-1", moves)
         view = replace(nobody_counts.view, presence=presence, crossing=Crossing(quotas="shared"),
                        documents=replace(nobody_counts.view.documents, quotas=Quotas(staff=10)))
         assert health.rule(replace(nobody_counts, view=view)) == expected
@@ -300,6 +301,7 @@ NO_PACKS = {
     "a moment for a day": pack_with(ValidFrom="2021-02-03T00:00:00Z"),
     "too many rules": pack_with(Rules=[json.loads(read_pack("declared-today"))["Rules"][1]] * (RULES_MAX + 1)),
     "one id twice": pack_with(Rules=[json.loads(read_pack("declared-today"))["Rules"][1]] * 2),
+    "a rule that is called like another pack's": rule_with(Identifier="hcm-3328.1"),
     "no CertLogic": rule_with(Logic={"or": [True, False]}), "a rule in English only": rule_with(
         Description=[{"lang": "en", "desc": "x"}]),
     "a field that no record has": rule_with(AffectedFields=["name.first"]), "too costly": rule_with(Logic=COSTLY),

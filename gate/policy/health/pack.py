@@ -7,8 +7,9 @@
     RULE  {"Identifier", "Description", "AffectedFields", "ValidFrom", "ValidTo", "Mode", "WithoutClock", "Alert",
            "Logic"}
 
-The names are those of the EU's business rules. ValidFrom and ValidTo are local days, both of which belong to the
-span. Everything is compiled when it is read: a pack with one rule that is not well formed is refused whole.
+The names are those of the EU's business rules; a rule's Identifier is its pack's, a full stop and a number. ValidFrom
+and ValidTo are local days, both of which belong to the span. Everything is compiled when it is read: a pack with one
+rule that is not well formed is refused whole.
 """
 
 from __future__ import annotations
@@ -160,6 +161,8 @@ def pack_from_json(document: bytes) -> Pack:
     ids = [rule.identifier for rule in pack.rules]
     if len(set(ids)) < len(ids):
         raise DocumentError(f"pack {pack.identifier}: two rules have one Identifier")
+    if strangers := [name for name in ids if not name.startswith(f"{pack.identifier}.")]:
+        raise DocumentError(f"pack {pack.identifier}: call the rule {strangers[0]} {pack.identifier}.NUMBER")
     rules = tuple(_rule(pack.identifier, rule) for rule in pack.rules)
     if (cost := sum(steps(rule.logic) for rule in pack.rules)) > STEPS_MAX:
         raise DocumentError(f"pack {pack.identifier}: asking it can take {cost} steps; at most {STEPS_MAX} are allowed")
