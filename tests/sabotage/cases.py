@@ -92,6 +92,13 @@ CASES = (
          "decoder/framing.py", "if self._overlong or len(self._frame) + len(part) > self._max_bytes:",
          "if self._overlong:",
          "tests/decoder/test_framing.py::test_overlong_frame_is_dropped_up_to_its_boundary_and_counted_once"),
+    Case("a symbol is read only when its checksum holds",
+         "decoder/zxing.py", "for result in results if result.valid]", "for result in results]",
+         "tests/proofs/test_empty_frames.py::test_nothing_is_read_in_frames_without_a_code"),
+    Case("a symbol that cannot be read takes its turn with the others",
+         "decoder/ladder.py", "turn, which = divmod(self._flat_turns, len(crumpled))", "turn, which = 0, -1",
+         "tests/decoder/test_symbols.py::"
+         "test_sticker_that_cannot_be_read_takes_no_turn_from_a_crumpled_code_for_good"),
     Case("a number on the keypad has a longest length",
          "drivers/keypad.py", "if len(self._digits) == self._digits_max:", "if False:",
          "tests/drivers/test_keypad.py::test_number_that_is_too_long_is_counted_not_shortened"),
