@@ -86,15 +86,20 @@ class RosterFile:
             raise DocumentError(f"{path.name}: {problem}")
 
     def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
-        for identifier in identifiers:
-            row = self._db.execute(_BY_TOKEN, (token_hash(self._token_key, identifier),)).fetchone()
-            if row is not None:
-                return _entry(row)
-        return None
+        """Raises DocumentError where the row is damaged."""
+        found = (self._look_up(_BY_TOKEN, token_hash(self._token_key, identifier)) for identifier in identifiers)
+        return next((entry for entry in found if entry is not None), None)
 
     def holder(self, holder: str) -> RosterEntry | None:
-        row = self._db.execute(_BY_ID, (holder,)).fetchone()
-        return None if row is None else _entry(row)
+        """Raises DocumentError where the row is damaged."""
+        return self._look_up(_BY_ID, holder)
+
+    def _look_up(self, query: str, key: str | bytes) -> RosterEntry | None:
+        try:
+            row = self._db.execute(query, (key,)).fetchone()
+            return None if row is None else _entry(row)
+        except Exception as error:  # whatever stands in a damaged row
+            raise DocumentError(f"the roster is damaged ({error}): import the documents again") from error
 
 
 def check_roster(path: Path, token_key: bytes) -> None:

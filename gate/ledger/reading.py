@@ -75,8 +75,12 @@ class LedgerReader:
     def rows_after(self, seq: int, limit: int, up_to_seq: int | None = None) -> list[Row]:
         """At most `limit` rows that follow `seq`, in order, none beyond `up_to_seq`."""
         bound = up_to_seq if up_to_seq is not None else 2**63 - 1
-        return [Row(*row) for row in self._query(
+        rows = [Row(*row) for row in self._query(
             f"{_ROW} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", seq, bound, limit)]
+        for before, row in zip((seq, *(row.seq for row in rows)), rows, strict=False):
+            if row.seq <= before:  # pages in a circle, round which a reader would go for ever
+                raise self._unreadable(f"event {row.seq} stands after {before}", DamagedError)
+        return rows
 
     def hash_at(self, seq: int) -> bytes | None:
         """The chain's hash at `seq`, or None when that event is not here (any more)."""

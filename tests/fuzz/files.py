@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +15,15 @@ from tuf.api.metadata import Metadata
 
 from gate.certificates import is_issued_by, read_certificate
 from gate.config.reading import Report, check
+from gate.documents import ISSUERS, ROSTER, read_document
+from gate.documents.importing import TARGET_MAX_BYTES
 from gate.documents.roster_file import RosterFile, check_roster
 from gate.documents.tuf_folder import refusing
 from gate.errors import DocumentError, MalformedError, StoreError
 from gate.jwk import public_key_from_jwk, public_key_to_jwk, thumbprint
 from gate.ledger import LedgerReader
-from gate.policy.schedule import schedules_from_json
 from gate.strict_json import read_json_object
-from gate.trust import keyring_from_json, keyring_from_trust_list, keyring_to_json, revocations_from_json
+from gate.trust import keyring_from_json, keyring_from_trust_list, keyring_to_json
 
 from .target import Target
 
@@ -59,11 +62,13 @@ def read_roster(path: Path) -> RosterFile:
 
 
 def answers(_data: bytes, roster: RosterFile) -> None:
-    """A roster that the importer let through answers whatever it is asked."""
-    for number in ("1", "2", "3"):
-        roster.find((f"number:{number}", f"cccd:{number}"))
-        roster.holder(f"h{number}")
-    roster.close()
+    """A roster that the importer let through answers, or says that it is damaged."""
+    with closing(roster):
+        for number in ("1", "2", "3"):
+            with suppress(DocumentError):
+                roster.find((f"number:{number}", f"cccd:{number}"))
+            with suppress(DocumentError):
+                roster.holder(f"h{number}")
 
 
 def is_published_again(_data: bytes, keyring: Any) -> None:
@@ -108,8 +113,10 @@ def prove_ledger(path: Path) -> Iterator[Any]:
         reader.close()
 
 
-DOCUMENT_WORDS = (b'"schema"', b'"gate.issuers/1"', b'"keys"', b'"kid"', b'"jwk"', b'"certificate"', b'"purpose"',
-                  b'"valid_from"', b'"2026-01-01T00:00:00Z"', b'"crv"', b'"P-256"', b'"Ed25519"', b'"RSA"')
+DOCUMENT_WORDS = tuple(b'"%s"' % word.encode() for word in (
+    "schema", "gate.issuers/1", "keys", "kid", "jwk", "certificate", "purpose", "valid_from", "2026-01-01T00:00:00Z",
+    "crv", "P-256", "Ed25519", "RSA", "mon", "holiday", "06:00", "24:00", "Rules", "if", "var", "reduce", "and",
+))
 
 TARGETS = (
     Target("config", in_a_file(lambda path: check(path, files=False)), (), is_config_or_faulty, 8192,
@@ -118,8 +125,8 @@ TARGETS = (
     Target("ledger", in_a_file(prove_ledger), (StoreError, MalformedError), max_bytes=65_536),
     Target("issuers", keyring_from_json, (DocumentError,), is_published_again, words=DOCUMENT_WORDS),
     Target("trust_list", keyring_from_trust_list, (DocumentError,), words=DOCUMENT_WORDS),
-    Target("revocations", revocations_from_json, (DocumentError,)),
-    Target("schedules", schedules_from_json, (DocumentError,), words=(b'"mon"', b'"holiday"', b'"06:00"', b'"24:00"')),
+    *(Target(name.removesuffix(".json"), partial(read_document, name), (DocumentError,), max_bytes=16_384,
+             words=DOCUMENT_WORDS) for name in sorted(TARGET_MAX_BYTES) if name not in (ROSTER, ISSUERS)),
     Target("jwk", jwk, (DocumentError, MalformedError), is_key, words=DOCUMENT_WORDS),
     Target("certificates", certificate, (DocumentError,), comes_from_nobody),
     Target("tuf", tuf_metadata, (DocumentError,), words=(b'"_type"', b'"signed"', b'"signatures"', b'"spec_version"')),

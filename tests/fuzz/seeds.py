@@ -28,6 +28,7 @@ from gate.drivers.camera_wire import Alive, Code, encode
 from gate.jwk import public_key_to_jwk
 from gate.ledger.file import Batch, Entry, LedgerFile
 from gate.model import Claims, EventKind, Now, Record
+from gate.policy.health.pack import packs_to_json
 from tests import support_health as health
 
 from .files import TOKEN_KEY
@@ -146,6 +147,7 @@ def files() -> Iterator[tuple[str, bytes]]:
     ]}]}).encode()
     yield "revocations", json.dumps({"schema": "gate.revocations/1", "passes": ["00ff"], "holders": ["h1"],
                                      "keys": ["AQIDBAUGBwg="]}).encode()
+    yield "packs", packs_to_json([(ROOT / "gate/policy/health/packs/declared-today.json").read_bytes()])
     yield "schedules", json.dumps({"schema": "gate.schedules/1", "holidays": ["2026-09-02"], "schedules": {
         "day": {"mon": [["06:00", "18:30"]], "holiday": []}}}).encode()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
+KEPT = Path("var/fuzz")
+"""Where a run keeps what it finds."""
 
 
 def nothing_more(_data: bytes, _result: Any) -> None:
