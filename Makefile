@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix *.py, \
-	admission certificates cose delivery imports inspection live portal presence scenarios texts trust view wire)))
+	admission certificates cose delivery explanation imports inspection live portal presence scenarios texts trust view wire)))
 
 .PHONY: help
 help:  ## this list
