@@ -9,7 +9,7 @@ from gate.clock import SHIFT_START
 from gate.model import Contact, Decision, Direction, Effect, Flushed, Mode, Now, Proof, Reason, Release, SetMode, Tick
 from gate.portal import Portal, Written
 
-AN = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", "gp1", Proof.SIGNED, "an", "r1", "h1")
+AN = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", "gp1", Proof.SIGNED, holder="an", rule="r1", hint="h1")
 BINH = replace(AN, holder="binh")
 OUT = replace(AN, direction=Direction.EXIT)
 STRANGER = Decision(False, Reason.UNKNOWN_CREDENTIAL, Direction.ENTRY, "in")
