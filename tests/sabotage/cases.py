@@ -170,4 +170,7 @@ CASES = (
     Case("a health pack that is not published denies",
          "policy/health/rule.py", "            if policy.observe_all is observed:", "            if False:",
          "tests/policy/test_health.py::test_a_pack_that_nobody_published_denies"),
+    Case("in an emergency nobody waits for the roster",
+         "controller.py", "if self.lane.emergency:\n            unlisted", "if False:\n            unlisted",
+         "tests/test_controller.py::test_in_an_emergency_nobody_waits_for_the_roster"),
 )
