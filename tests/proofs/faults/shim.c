@@ -44,6 +44,7 @@ static int struck_call = -1, strike_errno;
 static long strike_at;
 static volatile double struck_mono, released_mono;
 static __thread int spared;
+static volatile int all_spared;
 
 static double mono(void) {
     struct timespec at;
@@ -71,11 +72,14 @@ long shim_count(const char *name) {
 /* The thread that calls this is not struck: it stands for people, not for the gate. */
 void shim_spare(void) { spared = 1; }
 
+/* Nor is any, until this is taken back: while such a thread begins. */
+void shim_spare_all(int on) { all_spared = on; }
+
 double shim_struck_mono(void) { return struck_mono; }
 double shim_released_mono(void) { return released_mono; }
 
 static int strikes(int call) {
-    if (spared) return 0;
+    if (spared || all_spared) return 0;
     long nth = __atomic_add_fetch(&counts[call], 1, __ATOMIC_SEQ_CST);
     if (call != struck_call || nth != strike_at) return 0;
     struck_mono = mono();

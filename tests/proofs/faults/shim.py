@@ -87,6 +87,10 @@ class Shim:
         """Strike nothing that the calling thread does: it stands for people, not for the gate."""
         self._library.shim_spare()
 
+    def spare_all(self, on: bool) -> None:
+        """Strike nothing for now, or do again: while a thread that stands for people begins."""
+        self._library.shim_spare_all(int(on))
+
     def count(self, call: str) -> int:
         """How many of these calls there were since `arm`."""
         return int(self._library.shim_count(call.encode()))

@@ -156,7 +156,9 @@ class StruckGate(gate.app.Daemon):
 
     def start_inputs(self, readers: Sequence[Reader], watcher: DocumentWatcher) -> None:
         super().start_inputs(readers, watcher)
+        self._shim.spare_all(True)
         threading.Thread(target=self._people, name="people", daemon=True).start()
+        self._shim.spare_all(False)
 
     # --- what people do ---
 
