@@ -86,7 +86,7 @@ def test_what_failed_to_name_somebody_who_leaves_is_in_the_trace() -> None:
 
 def test_a_refusal_names_the_rule_that_spoke() -> None:
     assert ask(LISTED, replace(VIEW, mode=Mode.LOCKDOWN)) == Decision(
-        False, Reason.LOCKDOWN, ENTRY, "in", "cccd", Proof.LISTED, "an", "lockdown",
+        False, Reason.LOCKDOWN, ENTRY, "in", "cccd", Proof.LISTED, "an", rule="lockdown",
         steps=(*PASSED[:6], Step(7, "apply_rules", "LOCKDOWN: Denied")))
 
 
