@@ -154,6 +154,7 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 	.venv/bin/python -m tests.proofs.soak --days 30
 	.venv/bin/python -m tests.proofs.crash_states --states 200000
 	.venv/bin/python -m tests.proofs.nth_failure
+	.venv/bin/python -m tests.proofs.empty_frames --frames 100000
 	.venv/bin/python -m tests.proofs.kills --kills 2000
 	.venv/bin/python -m tests.proofs.camera_kills --kills 1000
 	.venv/bin/python -m tests.proofs.backlog --events 1000000
