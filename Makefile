@@ -201,6 +201,6 @@ wheel: venv  ## dist/gate-*.whl, to copy to a gate
 
 .PHONY: clean
 clean:  ## remove all that was made here, the environments included
-	@rm -rf .venv .venv-crosscheck .venv-mutation .venv-opencv .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
+	@rm -rf .venv .venv-fuzz .venv-crosscheck .venv-mutation .venv-opencv .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var
 	rm -f .lgd-nfy*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
