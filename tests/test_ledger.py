@@ -20,7 +20,7 @@ from gate.errors import StoreError, UsageError
 from gate.ledger import Ledger, LedgerReader
 from gate.ledger.exit_journal import ExitJournal, journal_path
 from gate.ledger.ledger import DATA_MAX_BYTES, RECORDS_MAX, STATE_MAX_BYTES
-from gate.ledger.writer import QUEUE_MAX_ITEMS
+from gate.ledger.writer import QUEUE_MAX_ITEMS, Writer
 from gate.model import EventKind
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,6 +104,29 @@ def test_flushed_is_said_and_rows_are_then_offered(tmp_path):
     assert [row.seq for row in ledger.rows_after(0, 10)] == [1]
     ledger.stop()
     assert said.flushed_seq == 1
+
+
+def test_who_waits_for_a_record_goes_on_before_its_flush_begins(tmp_path, monkeypatch):
+    asked, moved, order = threading.Event(), threading.Event(), []
+
+    def fdatasync(descriptor):
+        order.append("flush")
+        os.fdatasync(descriptor)
+
+    monkeypatch.setattr(Writer, "_stand_back", lambda writer: moved.wait(PATIENCE_S))
+    ledger = ledger_at(tmp_path, fdatasync=fdatasync)
+    ledger.start()
+    write = ledger._file.write
+    monkeypatch.setattr(ledger._file, "write", lambda batch: asked.wait(PATIENCE_S) and write(batch))
+    ticket = ledger.append([record()], now())
+    assert not ticket.wait(0)
+    asked.set()
+    assert ticket.wait(PATIENCE_S)
+    order.append("move")
+    moved.set()
+    assert ledger.flushed(1, PATIENCE_S)
+    ledger.stop()
+    assert order[:2] == ["move", "flush"]
 
 
 def test_a_slow_flush_delays_no_ticket_and_its_rows_are_not_offered(tmp_path):

@@ -21,6 +21,8 @@ CARRY_MAX_EVENTS = 1000
 """Events of things that happened, kept in memory while the disk is full."""
 COALESCE_AT = 0.8
 """The share of the ring, not yet acknowledged, from which denials are counted together."""
+PIN_FIRST_S = 0.001
+"""How long the flush of a commit that somebody waited for is put off: they move a pin, and nothing is in their way."""
 HOLD_S = 1.0
 """How long held denials, or events that found the disk full, wait when nothing new comes."""
 
@@ -28,11 +30,13 @@ HOLD_S = 1.0
 class Ticket:
     """The receipt for what was appended together."""
 
-    __slots__ = ("_unsettled", "failed", "last_seq", "settled")
+    __slots__ = ("_unsettled", "awaited", "failed", "last_seq", "settled")
 
     def __init__(self) -> None:
         self._unsettled = Lock()  # held until then: a bare lock wakes its waiter sooner than an Event does
         self._unsettled.acquire()
+        self.awaited = False
+        """Whether somebody waits for it, or has."""
         self.settled = False
         """Whether its fate is known."""
         self.failed = False
@@ -42,6 +46,7 @@ class Ticket:
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it is written, after at most `timeout_s`."""
+        self.awaited = True
         if not self._unsettled.acquire(timeout=max(timeout_s, 0.0)):
             return False
         self._unsettled.release()
@@ -116,7 +121,7 @@ class Writer:
 
     def rehearse(self, entries: list[Entry]) -> None:
         """Go through the writing of such entries and keep nothing of them, while there is nothing to write."""
-        if self._queue.empty() and self._busy_mono is None:
+        if not self._queue.qsize() and self._busy_mono is None:
             self._queue.put(Item(entries, rehearsal=True))
 
     def alive_mono(self) -> float:
@@ -193,11 +198,16 @@ class Writer:
             if item.slot is not None:
                 self._journal.clear(item.slot)
         if body_bytes:
+            if any(item.ticket.awaited for item in items):
+                self._stand_back()
             self._on_written(seq, body_bytes)
         restart_wal = _RESTART_WAL in items
         items.clear()  # they are done, whatever becomes of the WAL
         if restart_wal:
             self._file.restart_wal()
+
+    def _stand_back(self) -> None:
+        time.sleep(PIN_FIRST_S)
 
     def _sift(self, items: list[Item], stopping: bool) -> None:
         """While the ring fills, take denials out of `items`: held to be counted together, or refused.

@@ -73,6 +73,9 @@ class TurnedWriter(Writer):
         elif self._carried or self._denials:
             self._world.wake_writer(at_once=False)
 
+    def _stand_back(self) -> None:
+        """Time stands still in a turn."""
+
     @property
     def idle(self) -> bool:
         """Whether everything is written."""
