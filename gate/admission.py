@@ -245,5 +245,6 @@ def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint:
         granted=reason is Reason.GRANTED, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
         format=case.token.format if case.token else "",
         proof=case.credential.proof if case.credential else Proof.NONE,
-        holder=holder, company=case.entry.company if case.entry else "", rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
+        holder=holder, company=case.entry.company if case.entry else "",
+        rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
     )

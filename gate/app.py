@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import gate
@@ -19,13 +21,14 @@ from gate import config, drivers, wire
 from gate.clock import Clock
 from gate.controller import Controller
 from gate.documents import DocumentWatcher, keys_left_out, load_documents
+from gate.documents.fetcher import DocumentFetcher
 from gate.drivers.base import Barrier, ContactInput, Indicator, Reader
 from gate.drivers.pins import open_factory
 from gate.drivers.release_guard import ReleaseGuard
 from gate.effector import Effector
 from gate.errors import DocumentError, PartError
 from gate.inbox import Inbox
-from gate.lane_settings import clock_of, lane_of, view_of
+from gate.lane_settings import clock_of, crossing_of, lane_of, view_of
 from gate.ledger import FILE_NAME, Ledger
 from gate.model import (
     ALERTS,
@@ -42,26 +45,30 @@ from gate.model import (
     Scan,
     Tick,
 )
+from gate.passages import Passages
 from gate.portal import OPENING, Portal
 from gate.ports import NoFeed, Patience
+from gate.presence import Presence
+from gate.private_key import load_private_key
 from gate.reporter import CLOCK_FLOOR, Reporter, read_floor
 from gate.token_key import read_token_key
 from gate.uplink import Uplink
 from gate.view import NO_DOCUMENTS, DocumentSet, View
 from gate.watchdog import Watchdog, notify, watchdog_interval_s
 
+Part = Barrier | Indicator | Ledger | ReleaseGuard | Uplink | DocumentWatcher | DocumentFetcher
 GUESSABLE = frozenset({"keypad"})
 """Drivers at which a person can try codes one after another."""
 
 
-def run(settings: config.Config) -> None:
-    """Be this gate until SIGTERM or SIGINT.
+def run(settings: config.Config, config_file: Path) -> None:
+    """Be this gate until SIGTERM or SIGINT; the processes that it starts read `config_file` themselves.
 
     Raises:
         GateError: a part cannot start, or the ledger can no longer keep its promise; outputs are safe by then.
     """
     with ExitStack() as stack:
-        daemon = Daemon(settings, stack)
+        daemon = Daemon(settings, stack, config_file)
         daemon.run()
     daemon.heed_last_words()
 
@@ -92,8 +99,9 @@ def stored_mode(value: bytes | None) -> Mode:
 class Daemon:
     """One gate with all its parts."""
 
-    def __init__(self, settings: config.Config, stack: ExitStack) -> None:
+    def __init__(self, settings: config.Config, stack: ExitStack, config_file: Path) -> None:
         self.settings = settings
+        self.fetcher = self.make_fetcher(config_file)
         self.stack = stack
         self.inbox = Inbox()
         self.zone = ZoneInfo(settings.site.time_zone)
@@ -123,13 +131,17 @@ class Daemon:
             readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(), info=self.info,
         )
         mode = stored_mode(ledger.recall("mode"))
+        passages = self.make_passages(ledger, uplink)
         self.controller = Controller(
-            clock=clock, view=replace(self.view(), documents=documents, mode=mode), lane=self.lane(mode),
+            clock=clock, lane=self.lane(mode), passages=passages,
+            view=replace(self.view(), documents=documents, mode=mode),
             hands=Effector(ledger, barrier, indicators, uplink or NoFeed(), self.patience()),
             each_turn=(watchdog.pet, reporter.report),
         )
         if uplink is not None:
             self.start_uplink(uplink)
+        if passages is not None:
+            passages.begin()
         self.say_started(ledger, clock.now())
         self.start_inputs(readers, watcher)
         with self.stop_on_signals():
@@ -173,7 +185,7 @@ class Daemon:
             self.started(indicator)
         return barrier, indicators
 
-    def started(self, part: Barrier | Indicator | Ledger | ReleaseGuard | Uplink | DocumentWatcher) -> None:
+    def started(self, part: Part) -> None:
         """Start a part and leave its stop on the stack; a start that fails is stopped as well."""
         self.stack.callback(part.stop)
         part.start()
@@ -202,9 +214,33 @@ class Daemon:
         """The road to the broker, where there is one; not yet started."""
         if self.settings.mqtt is None:
             return None
+        key_file = self.settings.presence.key_file if self.settings.presence else None
         return Uplink(
-            ledger, self.settings.mqtt, site=self.settings.site.id, gate=self.settings.gate.id,
+            ledger, self.settings.mqtt, own_key=load_private_key(key_file) if key_file else None,
+            site=self.settings.site.id, gate=self.settings.gate.id,
             keyring=lambda: self.controller.view.documents.keyring, clock=clock, say=self.inbox.put,
+            on_documents=self.fetcher.nudge if self.fetcher else None,
+        )
+
+    def make_fetcher(self, config_file: Path) -> DocumentFetcher | None:
+        """Who looks for new documents, where they do not come by hand."""
+        documents = self.settings.documents
+        if documents.road == "by-hand":
+            return None
+        command = (sys.executable, "-m", "gate", "documents", "fetch", "--config", str(config_file))
+        return DocumentFetcher(command, documents.poll_s if documents.road == "web" else None)
+
+    def make_passages(self, ledger: Ledger, uplink: Uplink | None) -> Passages | None:
+        """Who is inside, where the site counts them: as it was when the gate stopped."""
+        settings = self.settings
+        if settings.presence is None:
+            return None
+        presence = Presence(settings.gate.id, ledger.moves, ledger.brought_in)
+        tell = uplink.passages if uplink is not None and settings.presence.key_file is not None else None
+        return Passages(
+            presence, crossing_of(settings.presence, settings.gate.id), site=settings.site.id, area=settings.site.area,
+            zone=self.zone, keep=ledger.keep_moves, tell=tell,
+            shift_millis=ledger.shift_millis,
         )
 
     def start_uplink(self, uplink: Uplink) -> None:
@@ -227,6 +263,8 @@ class Daemon:
             self.stack.callback(contact.stop)
             contact.start(self.hear_contact)
         self.started(watcher)
+        if self.fetcher is not None:
+            self.started(self.fetcher)
         for reader in readers:
             self.stack.callback(reader.stop)
             reader.start(self.hear_reader)

@@ -20,6 +20,7 @@ from gate.effector import Effector, brief
 from gate.errors import PartError
 from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
+from gate.passages import Passages
 from gate.view import NoRoster, View
 
 IDLE_S = 1.0
@@ -34,10 +35,14 @@ class Controller:
 
     def __init__(
         self, *, clock: Clock, view: View, lane: portal.Portal, hands: Effector,
-        each_turn: Iterable[Callable[[Now], None]] = (),
+        each_turn: Iterable[Callable[[Now], None]] = (), passages: Passages | None = None,
     ) -> None:
         self.clock, self.view, self.lane, self.hands = clock, view, lane, hands
         self.each_turn = tuple(each_turn)
+        self.passages = passages
+        if passages is not None:
+            self.view = replace(view, presence=passages.presence, crossing=passages.crossing)
+            self.each_turn += (passages.each_turn,)
         self.last_granted: model.Scan | None = None
         self.rehearsed_mono = float("-inf")
         self.stopping = False
@@ -76,6 +81,8 @@ class Controller:
         """Make a fact for the lane of it, after noting what it means to the core itself."""
         match stimulus:
             case model.Scan():
+                if self.passages is not None:
+                    self.passages.expect(self.lane)
                 decision = self.decide(stimulus, now)
                 self.last_granted = stimulus if decision.granted else self.last_granted
                 return decision
@@ -100,6 +107,8 @@ class Controller:
                 kind = EventKind.READER_BACK if present else EventKind.READER_LOST
                 alert = None if present else brief(detail) or "gone"
                 self.note(now, kind, {"reader": reader, "detail": brief(detail)}, f"reader-{reader}", alert)
+            case model.PeerMoves() if self.passages is not None:
+                self.carry_out(self.passages.hear(stimulus, now), now)
             case model.Fault(source=source, detail=detail, fatal=fatal):
                 self.hands.fault(source, detail)
                 if fatal:
@@ -136,6 +145,8 @@ class Controller:
 
     def carry_out(self, effects: Sequence[model.Effect], now: Now) -> None:
         """Do it, and let the lane hear what came of it."""
+        if self.passages is not None:
+            effects = self.passages.complete(effects, now)
         for came_of_it in self.hands.carry_out(effects, now):
             self.follow(came_of_it, now)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gate import config
 from gate.clock import BUILD_FLOOR, SystemClock, always, kernel_synchronised
 from gate.model import Mode, Proof
 from gate.policy.attempts import Attempts
+from gate.policy.crossing import Crossing
 from gate.policy.health.pack import HealthPolicy
 from gate.policy.live_codes import LiveCodes
 from gate.policy.pairs import Pairs
@@ -33,6 +34,16 @@ def view_of(
         live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),
         pairs=Pairs(admission.certificates, admission.second_code_s),
         health=HealthPolicy(health.packs, health.mode == "observe", frozenset(health.observe_rules)),
+    )
+
+
+def crossing_of(presence: config.Presence | None, gate: str) -> Crossing:
+    """What this gate refuses by who is inside."""
+    if presence is None:
+        return Crossing(gate)
+    return Crossing(
+        gate, presence.outside, presence.anti_passback, presence.anti_passback_s, presence.unknown == "forgive",
+        presence.occupancy_max, presence.quotas, tuple(time.fromisoformat(end) for end in presence.shift_ends),
     )
 
 

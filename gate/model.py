@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 PAYLOAD_MAX_BYTES = 4096
 """The longest payload that any reader hands on; a version 40 QR holds 2,953 bytes."""
@@ -182,7 +182,7 @@ class ReaderState:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something at the edge broke, or with no detail works again; `fatal` ends the process after the outputs are safe."""
+    """Something at the edge broke, or with no detail works again; `fatal` ends the process, outputs safe."""
 
     source: str
     detail: str | None
@@ -194,7 +194,33 @@ class Tick:
     """Time passed and nothing else happened."""
 
 
-Stimulus = Scan | CodeBegun | Contact | SetMode | Documents | Flushed | ReaderState | Fault | Tick
+class Stamp(NamedTuple):
+    """When a move was made, in the order of causes: Unix milliseconds, a tick within them, the gate."""
+
+    millis: int
+    tick: int
+    gate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A holder went to `place` (an area, or nothing: outside); `company` is counted with them."""
+
+    holder: str
+    place: str
+    company: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMoves:
+    """What a gate of this site said, under its signature, of those who passed it."""
+
+    gate: str
+    moves: tuple[Move, ...]
+
+
+Stimulus = Scan | CodeBegun | Contact | SetMode | Documents | Flushed | ReaderState | PeerMoves | Fault | Tick
 
 
 # --- what admission makes of a scan --------------------------------------------------------------------
@@ -293,6 +319,7 @@ class Decision:
     format: str = ""
     proof: Proof = Proof.NONE
     holder: str = ""
+    company: str = ""
     rule: str = ""
     hint: str = ""
     observed: tuple[str, ...] = ()
@@ -366,6 +393,7 @@ class Alert:
 ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
     "fault-ledger", "fault-issuers", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
+    "presence-clock", "presence-refused",
     "ack-refused", "events-refused", "publish-refused", "denied-person",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""

@@ -14,7 +14,7 @@ import msgspec
 
 PASSING_MAX = 256
 """Passing notices that wait at most; the oldest go first: the durable feed has what they copied."""
-KEPT_MAX = 64
+KEPT_MAX = 256
 """Topics that one gate retains at most; further ones are left out."""
 
 

@@ -17,7 +17,7 @@ import msgspec
 from gate import wire
 from gate.cose import PrivateKey, parse_sign1, sign1, verify1
 from gate.errors import ForgedError, MalformedError, UnknownKeyError
-from gate.presence import Move, Stamp
+from gate.model import Move, Stamp
 from gate.strict_json import NOT_IN_FORM
 from gate.trust import Keyring, Purpose
 
@@ -84,5 +84,4 @@ def _moves(signed: bytes, site: str, gate: str) -> list[Move]:
         raise MalformedError(f"not a page of passages: {error}") from error
     if (page.site, page.gate) != (site, gate):
         raise MalformedError(f"passages of {page.site}/{page.gate} where those of {site}/{gate} belong")
-    return [Move(holder=each.holder, place=each.place, company=each.company,
-                 stamp=Stamp(each.millis, each.tick, gate)) for each in page.moves]
+    return [Move(each.holder, each.place, each.company, Stamp(each.millis, each.tick, gate)) for each in page.moves]

@@ -12,34 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any
 
-from msgspec import Struct
-
-from gate.model import Now
+from gate.model import Move, Now, Stamp
 
 OUTSIDE = ""
 """The place of whoever has left the site."""
 NOBODY: Mapping[str, int] = MappingProxyType({})
 AHEAD_MAX_MS = 600_000
 """A stamp further ahead of a trusted clock is of a clock that is wrong."""
-
-
-class Stamp(NamedTuple):
-    """When a move was made, in the order of causes: Unix milliseconds, a tick within them, the gate."""
-
-    millis: int
-    tick: int
-    gate: str
-
-
-class Move(Struct, frozen=True, kw_only=True):
-    """A holder went to `place` (an area, or OUTSIDE); `company` is counted with them."""
-
-    holder: str
-    place: str
-    company: str = ""
-    stamp: Stamp
 
 
 class Presence:
@@ -94,7 +75,7 @@ class Presence:
 
     def go(self, holder: str, place: str, company: str, now: Now) -> Move:
         """Make the move that a passage at this gate is, later than everything known."""
-        move = Move(holder=holder, place=place, company=company, stamp=self._next(now))
+        move = Move(holder, place, company, self._next(now))
         self.net[company] += -1 if place == OUTSIDE else 1
         self.merge(move, now.mono)
         return move
@@ -120,8 +101,7 @@ class Presence:
         return now.trusted and stamp.millis > _millis(now) + AHEAD_MAX_MS
 
     def forget_before(self, millis: int) -> int:
-        """Drop every move made before, with all that was brought in: a new shift. Gives how many were still inside."""
-        self.net.clear()
+        """Drop every move made before: nobody's shift is longer. Gives how many were still inside."""
         old = [move for move in self._last.values() if move.stamp.millis < millis]
         for move in old:
             del self._last[move.holder]
@@ -152,3 +132,17 @@ class Presence:
 
 def _millis(now: Now) -> int:
     return int(now.utc.timestamp() * 1000)
+
+
+def data_of(move: Move, shift_millis: int) -> dict[str, Any]:
+    """What the event of a passage says of the move that it was; `shift_millis` is when the shift began, or 0."""
+    data = {"place": move.place, "company": move.company, "shift": shift_millis}
+    return {**{key: value for key, value in data.items() if value}, "stamp": [move.stamp.millis, move.stamp.tick]}
+
+
+def move_of(data: Mapping[str, Any], gate: str) -> Move | None:
+    """The move that an event of `gate` tells of, None where it tells of none."""
+    if "stamp" not in data:
+        return None
+    millis, tick = data["stamp"]
+    return Move(data["holder"], data.get("place", OUTSIDE), data.get("company", ""), Stamp(millis, tick, gate))

@@ -27,15 +27,18 @@ from gate import wire
 from gate.acks import read_ack
 from gate.clock import Clock
 from gate.config import Mqtt
+from gate.cose import PrivateKey
 from gate.delivery import Delivery
 from gate.errors import CodeError
-from gate.model import Fault
+from gate.model import Fault, PeerMoves
 from gate.mqtt_client import Answered, Arrived, Down, Happening, Link, Up
 from gate.noticeboard import NoticeBoard
-from gate.trust import Keyring
+from gate.peers import page_name, read_page, sign_page
+from gate.trust import Keyring, kid_of
 
 log = logging.getLogger("gate.uplink")
 
+PRESENCE = "presence"
 STOP_S = 3.0
 """What a stop may take: the last status is worth a moment, not a wait."""
 TURN_S = 1.0
@@ -88,12 +91,14 @@ class Uplink:
     """Sends one gate's feed and notices to a broker, as `settings` say; `rng` only spreads reconnections.
 
     What an operator has to mend becomes an alert and a line in the log, once for each change of it; `say` hears
-    of our own faults. `keyring` is asked anew for each acknowledgement, because documents change while we run.
+    of our own faults, `on_documents` of what stands as the index of documents. `keyring` is asked anew for each
+    acknowledgement, because documents change while we run.
     """
 
     def __init__(
         self, outbox: Outbox, settings: Mqtt, *, site: str, gate: str, keyring: Callable[[], Keyring], clock: Clock,
-        say: Callable[[Fault], None], rng: Random | None = None,
+        say: Callable[[Fault | PeerMoves], None], own_key: PrivateKey | None = None, rng: Random | None = None,
+        on_documents: Callable[[bytes], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -102,6 +107,9 @@ class Uplink:
         self._keyring = keyring
         self._clock = clock
         self._say = say
+        self._own_key = own_key
+        self._on_documents = on_documents
+        self._documents_topic = wire.documents(site, "index")
         self._rng = rng or SystemRandom()
         self._boot = f"{self._rng.getrandbits(64):016x}"
         self._messages = 0
@@ -163,6 +171,10 @@ class Uplink:
             self._board.clear(f"alert/{alert}", "alert")
         self._link.wake()
 
+    def passages(self, page: int, passages: wire.Passages) -> None:
+        """Publish one page of who passed here, retained, signed when it is sent."""
+        self._keep(f"{PRESENCE}/{page_name(page)}", "passages", passages)
+
     def health(self, health: wire.Health) -> None:
         """Publish `up/health` now, or not at all."""
         self._mention("health", health)
@@ -186,12 +198,17 @@ class Uplink:
         return self._topic("status"), self._message("status", wire.Status("offline"))
 
     def _topic(self, tail: str) -> str:
+        if tail.startswith(f"{PRESENCE}/"):
+            return wire.presence(self._site, self._gate, tail.removeprefix(f"{PRESENCE}/"))
         return wire.up(self._site, self._gate, tail)
 
     def _message(self, name: str, data: msgspec.Struct) -> bytes:
         self._messages += 1
-        return wire.message(name, wire.source(self._site, self._gate), f"{self._boot}.{self._messages}",
-                            self._clock.now().utc, data)
+        number, utc = f"{self._boot}.{self._messages}", self._clock.now().utc
+        if isinstance(data, wire.Passages):
+            assert self._own_key is not None
+            return sign_page(data, self._own_key, kid_of(self._own_key.public_key()), id=number, time=utc)
+        return wire.message(name, wire.source(self._site, self._gate), number, utc, data)
 
     def _mono(self) -> float:
         return self._clock.now().mono
@@ -252,6 +269,10 @@ class Uplink:
                 self._board.begin_again()  # a broker may have forgotten what it retained
                 self._clear("publish-refused")
                 self._link.subscribe(self._ack_topic)
+                if self._on_documents is not None:
+                    self._link.subscribe(self._documents_topic)
+                if self._own_key is not None:
+                    self._link.subscribe(wire.presence(self._site, "+", "+"))
                 self._down = ""
             case Down(detail):
                 self._delivery.disconnected()
@@ -268,11 +289,18 @@ class Uplink:
                     if self._settings.ack == "broker":
                         self._delivery.delivered(safe_seq, self._mono())
                         self._delivered(self._delivery.acked_seq)
-            case Arrived(topic=self._ack_topic, retained=False, payload=payload):
-                if self._settings.ack == "recorder":
-                    self._hear_ack(payload)
             case Arrived():
-                pass
+                self._hear_message(happening)
+
+    def _hear_message(self, message: Arrived) -> None:
+        if message.topic == self._ack_topic:
+            if self._settings.ack == "recorder" and not message.retained:
+                self._hear_ack(message.payload)
+        elif message.topic == self._documents_topic:
+            if self._on_documents is not None:
+                self._on_documents(message.payload)
+        else:
+            self._hear_peer(message.topic, message.payload)
 
     # --- what goes out ---
 
@@ -329,6 +357,17 @@ class Uplink:
         if self._failure:
             self._failure = ""
             self._say(Fault("uplink", None))
+
+    def _hear_peer(self, topic: str, payload: bytes) -> None:
+        """Take in a page of passages, our own too: it may be all that is left of a ledger that was lost."""
+        try:
+            gate = wire.gate_of_presence(self._site, topic)
+            moves = read_page(payload, self._site, gate, self._keyring())
+        except CodeError as error:
+            self._raise("presence-refused", f"passages on {topic} were refused: {error}")
+            return
+        self._clear("presence-refused")
+        self._say(PeerMoves(gate, tuple(moves)))
 
     def _problem_of(self, ack: wire.Ack) -> str:
         """Why `ack` must not be heard, or nothing."""

@@ -27,6 +27,7 @@ EVENT_MAX_BYTES = 8192
 BATCH_MAX_BYTES = BATCH_MAX_EVENTS * EVENT_MAX_BYTES
 PASSAGES_MAX = 2048
 """Moves on one page of presence: at 64 pages, 131,072 people whom one gate saw last."""
+DOCUMENT_CHUNK_BYTES = 128 * 1024
 GENESIS = bytes(32)
 """The hash before the first event of an epoch."""
 
@@ -51,6 +52,23 @@ def down(site: str, gate: str, *tail: str) -> str:
 def presence(site: str, gate: str, *tail: str) -> str:
     """The topic on which a gate tells its peers who passed: `gate/1/{site}/presence/{gate}`."""
     return "/".join((VERSION, site, "presence", gate, *tail))
+
+
+def gate_of_presence(site: str, topic: str) -> str:
+    """Whose page of passages a topic carries.
+
+    Raises:
+        MalformedError: it is no such topic of this site.
+    """
+    parts = topic.split("/")
+    if len(parts) != 6 or parts[:4] != ["gate", "1", site, "presence"] or not is_id(parts[4]):
+        raise MalformedError(f"{topic} is no topic for passages of {site}")
+    return parts[4]
+
+
+def documents(site: str, *tail: str) -> str:
+    """The topics on which a publisher's documents lie: `gate/1/{site}/documents/...`."""
+    return "/".join((VERSION, site, "documents", *tail))
 
 
 def source(site: str, gate: str) -> str:

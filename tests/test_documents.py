@@ -25,7 +25,7 @@ from gate.documents import (
     read_refusal,
     read_set_note,
     set_in_force,
-    tuf_folder,
+    tuf_client,
 )
 from gate.documents.importing import FREE_MIN_BYTES, PROBLEM_MAX_CHARS, TARGET_MAX_BYTES
 from gate.documents.roster_builder import build_roster
@@ -366,7 +366,7 @@ def test_a_good_import_withdraws_the_refusal(site: Site) -> None:
 
 
 def test_a_signed_set_beyond_the_limit_of_roots_is_not_followed(site: Site) -> None:
-    for _ in range(tuf_folder.LIMITS.max_root_rotations + 1):
+    for _ in range(tuf_client.LIMITS.max_root_rotations + 1):
         renew_root(site.repo, site.keys, NOON, replace=("timestamp",))
     site.publish("binh")
     with pytest.raises(DocumentError, match=r"^bad signature"):
@@ -567,7 +567,7 @@ def test_the_note_of_a_set_says_what_was_signed(site: Site) -> None:
     folder = set_in_force(site.state)
     assert folder
     note = read_set_note(folder)
-    assert set(note.targets) == set(TARGET_MAX_BYTES)
+    assert set(note.targets) == {path.name for path in site.drafts.iterdir()}
     assert note.expires_at == at(30).utc
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from gate import wire
 from gate.acks import sign_ack
 from gate.errors import CodeError, ForgedError, MalformedError, UnknownKeyError
+from gate.model import Move, Stamp
 from gate.peers import PAGES, page_of, page_of_moves, read_page, sign_page
-from gate.presence import OUTSIDE, Move, Stamp
+from gate.presence import OUTSIDE
 from gate.trust import Key, Keyring, kid_of
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -36,7 +38,7 @@ def test_a_peer_reads_from_all_pages_exactly_what_was_told(made):
     assert all(0 <= page_of(move.holder) < PAGES for move in made)
 
 
-MOVE = Move(holder="an", place="hall", stamp=Stamp(1, 0, "gate-1"))
+MOVE = Move(holder="an", place="hall", company="", stamp=Stamp(1, 0, "gate-1"))
 NUMBER = page_of("an")
 
 
@@ -62,7 +64,7 @@ def test_a_key_for_something_else_signs_no_passages():
 
 
 def test_a_page_holds_the_newest_and_a_longer_one_is_refused():
-    many = [msgspec.structs.replace(MOVE, holder=str(number), stamp=Stamp(number, 0, "gate-1"))
+    many = [replace(MOVE, holder=str(number), stamp=Stamp(number, 0, "gate-1"))
             for number in range(200_000)]
     told = page_of_moves("khu-a", "gate-1", many, 0)
     assert len(told.moves) == wire.PASSAGES_MAX

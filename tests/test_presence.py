@@ -6,8 +6,8 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.model import Now
-from gate.presence import OUTSIDE, Move, Presence, Stamp
+from gate.model import Move, Now, Stamp
+from gate.presence import OUTSIDE, Presence
 
 SIX = datetime(2026, 11, 23, 6, tzinfo=UTC)
 

@@ -19,9 +19,10 @@ from tuf.api.metadata import Metadata, Role, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from gate.central.keys import load_private_key, make_private_key
+from gate.central.keys import make_private_key
 from gate.durable import only_one, write_whole
 from gate.errors import UsageError
+from gate.private_key import load_private_key
 
 ONLINE_ROLES = (Targets.type, Snapshot.type, Timestamp.type)
 """The roles that sign each publication."""

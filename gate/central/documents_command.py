@@ -15,9 +15,13 @@ import msgspec
 from gate.central.db import DEFAULT_URL, open_database, reading
 from gate.central.document_root import ONLINE_ROLES, ROOT_DAYS, init_repository, renew_root, root_fingerprint
 from gate.central.documents import DOCUMENT_DAYS, Published, publish, published
+from gate.central.documents_broker import send_documents
 from gate.central.health_facts import read_health, with_health
 from gate.central.holiday_dates import with_holidays
 from gate.central.people import revocations, roster_rows
+from gate.clock import SystemClock
+from gate.commands.broker_options import add_broker_options, broker_of
+from gate.config import Mqtt
 from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
@@ -26,6 +30,7 @@ from gate.pack_files import read_pack
 from gate.policy.health.pack import packs_from_json, packs_to_json
 from gate.token_key import make_token_key, read_token_key
 from gate.trust import Keyring, keyring_to_json, revocations_to_json
+from gate.wire import is_id
 
 HELP = "publish signed documents for the gates"
 SCHEMA = "gate.published/1"
@@ -70,8 +75,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     publish_.add_argument("--health", type=Path, metavar="FILE",
                           help="health facts for the roster, one JSON object a line: {\"who\", \"record\"}")
     publish_.add_argument("--keep-roster", action="store_true", help="leave the people as published last")
+    publish_.add_argument("--site", metavar="SITE", help="with --broker: send it to that site's gates at once")
+    add_broker_options(publish_, required=False)
     publish_.add_argument("--expires-days", type=int, default=DOCUMENT_DAYS,
                           help="after so many days gates refuse to import this set (default: %(default)s)")
+
+    send = command("send", "send what is published to the gates of a site, over their broker", _send)
+    keys(send)
+    send.add_argument("--site", required=True, metavar="SITE", help="whose gates read it")
+    send.add_argument("--anew", action="store_true", help="send also what the broker should hold already")
+    add_broker_options(send)
 
     renew = command("renew-root", "sign the next root, for a later expiry or for new keys", _renew)
     keys(renew)
@@ -110,6 +123,9 @@ def _publish(args: argparse.Namespace) -> int:
     now, token_key = _now(), read_token_key(args.token_key)
     if args.holidays and not args.schedules:
         raise UsageError("--holidays: adds to --schedules FILE; give that too")
+    if (args.broker is None) != (args.site is None):
+        raise UsageError("--broker and --site go together: whose gates shall read it there?")
+    broker = broker_of(args) if args.broker else None
     if args.health and args.keep_roster:
         raise UsageError("--health: goes into a new roster; leave out --keep-roster")
     first = not (args.repo / "metadata" / "timestamp.json").exists()
@@ -140,6 +156,21 @@ def _publish(args: argparse.Namespace) -> int:
             document(SCHEDULES, schedules)
         result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days)
     _show(result, args)
+    return _sent(args, broker) if broker else FINE
+
+
+def _send(args: argparse.Namespace) -> int:
+    return _sent(args, broker_of(args))
+
+
+def _sent(args: argparse.Namespace, broker: Mqtt) -> int:
+    if not is_id(args.site):
+        raise UsageError("--site: a name is made of a-z, 0-9 and hyphens")
+    sent = send_documents(args.repo, args.keys, broker, args.site, SystemClock(), anew=getattr(args, "anew", False))
+    if args.json:
+        _print_json(sent_bytes=sent.payload_bytes, files=sent.files)
+    else:
+        _print(f"Sent / đã gửi: {len(sent.files)} files, {sent.payload_bytes} bytes -> {broker.host}, {args.site}")
     return FINE
 
 

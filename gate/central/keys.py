@@ -7,20 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 
 from gate.errors import DocumentError, UsageError
+from gate.private_key import load_private_key
 from gate.trust import Key, Keyring, Purpose, key_id, keyring_from_json, keyring_to_json, kid_of
-
-KEY_FILE_MAX_BYTES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +49,6 @@ def make_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
         raise UsageError(f"{path} is there already; a key is never overwritten, choose another name") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    return private_key
-
-
-def load_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
-    """Read what `make_private_key` wrote.
-
-    Raises:
-        UsageError: no such file, not an Ed25519 key, or the passphrase is missing or wrong.
-    """
-    try:
-        with path.open("rb") as file:
-            private_key = load_pem_private_key(file.read(KEY_FILE_MAX_BYTES), passphrase)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except TypeError as error:  # cryptography's word for a passphrase that is missing, or not needed
-        needed = "give --passphrase-file" if passphrase is None else "drop --passphrase-file"
-        raise UsageError(f"{path}: {error}; {needed}") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path}: not a key in PEM, or another passphrase") from error
-    if not isinstance(private_key, Ed25519PrivateKey):
-        raise UsageError(f"{path}: not an Ed25519 key; make one with `gate central issue key`")
     return private_key
 
 

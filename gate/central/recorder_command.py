@@ -15,12 +15,12 @@ import msgspec
 from gate import wire
 from gate.central.db import DEFAULT_URL, open_database, reading
 from gate.central.feed_check import FeedReport, StandingAlert, check_feeds, standing_alerts
-from gate.central.keys import load_private_key
 from gate.central.recorder import Recorder
 from gate.clock import SystemClock
 from gate.commands.broker_options import add_broker_options, broker_of
 from gate.commands.plain import printable, start_log
 from gate.errors import UsageError
+from gate.private_key import load_private_key
 
 HELP = "MQTT in, database out; acknowledges what it keeps"
 CHECK_SCHEMA = "gate.recorder.check/1"

@@ -1,22 +1,33 @@
-"""`gate documents import DIR` and `gate documents status`: what this gate believes, and how it comes to."""
+"""`gate documents import DIR`, `fetch` and `status`: what this gate believes, and how it comes to."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from gate.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:
+    from gate.config import Clock, Config
     from gate.documents import SetNote
+    from gate.documents.roads import Road
 
 HELP = "import a signed set of documents, or show what is in force"
 SCHEMA = "gate.documents/1"
 YES, NO = 0, 1
+
+
+class Beliefs(NamedTuple):
+    """Where a gate keeps what it believes, and what that begins with."""
+
+    state_dir: Path
+    root_file: Path
+    token_key_file: Path
+    clock: Clock
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("source", type=Path, metavar="DIR", help="the folder that holds metadata/ and targets/")
     importing.add_argument("--root", type=Path, metavar="FILE", help="where trust begins (with --state)")
     importing.add_argument("--token-key", type=Path, metavar="FILE", help="the site's token key (with --state)")
+    fetching = commands.add_parser(
+        "fetch", help="the same over the road that the config names (the daemon runs this)",
+        description="Verify what lies at the end of `documents.road` and put it in force, at a low priority. Exit code "
+                    "1: refused; what was in force stays.",
+    )
+    fetching.add_argument("--config", type=Path, required=True, metavar="FILE", help="the gate's config")
+    fetching.add_argument("--json", action="store_true", help=f"print one JSON object ({SCHEMA})")
     status = commands.add_parser(
         "status", help="what is in force, and what was refused",
         description="What is in force, and what was refused. Exit code 1: nothing, or the last import was refused.",
@@ -41,29 +59,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import or show."""
-    return _import(args) if args.what == "import" else _status(args)
+    """Import, fetch or show."""
+    return {"import": _import, "fetch": _fetch, "status": _status}[args.what](args)
 
 
 def _import(args: argparse.Namespace) -> int:
-    from gate import config
+    from gate.documents.roads import FolderRoad
+
+    if args.config:
+        from gate.config.reading import load
+
+        beliefs = _beliefs_of(load(args.config))
+    elif args.root and args.token_key:
+        from gate.config import Clock
+
+        beliefs = Beliefs(args.state, args.root, args.token_key, Clock())
+    else:
+        raise UsageError("--state: needs --root FILE and --token-key FILE too; or give --config FILE")
+    return _take_in(args, FolderRoad(args.source), beliefs)
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from gate.config.reading import load
+    from gate.documents.fetching import low_priority, road_of
+
+    low_priority()
+    settings = load(args.config)
+    with road_of(settings) as road:
+        return _take_in(args, road, _beliefs_of(settings))
+
+
+def _beliefs_of(settings: Config) -> Beliefs:
+    return Beliefs(settings.state_dir, settings.documents.root_file, settings.site.token_key_file, settings.clock)
+
+
+def _take_in(args: argparse.Namespace, road: Road, gate: Beliefs) -> int:
     from gate.documents.importing import import_documents
     from gate.lane_settings import clock_of
     from gate.token_key import read_token_key
 
-    clock = config.Clock()
-    if args.config:
-        from gate.config.reading import load
-
-        settings = load(args.config)
-        state, root, clock = settings.state_dir, settings.documents.root_file, settings.clock
-        token_key_file = settings.site.token_key_file
-    elif args.root and args.token_key:
-        state, root, token_key_file = args.state, args.root, args.token_key
-    else:
-        raise UsageError("--state: needs --root FILE and --token-key FILE too; or give --config FILE")
     try:
-        done = import_documents(args.source, state, root, read_token_key(token_key_file), clock_of(clock).now())
+        done = import_documents(road, gate.state_dir, gate.root_file, read_token_key(gate.token_key_file),
+                                clock_of(gate.clock).now())
     except DocumentError as error:
         if args.json:
             _print_json(imported=False, problem=str(error))

@@ -18,5 +18,5 @@ def run(args: argparse.Namespace) -> int:
     from gate.config.reading import load
 
     start_log("%(levelname)s %(name)s: %(message)s")
-    app.run(load(args.config))
+    app.run(load(args.config), args.config)
     return 0

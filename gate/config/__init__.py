@@ -101,8 +101,8 @@ class Admission(Section, frozen=True, kw_only=True):
     phone_skew_s: Annotated[float, Meta(ge=0, le=300)] = 5.0
     """How far a phone's clock may be from the gate's; a live code is good for that much longer."""
     certificates: Literal["ignored", "accepted", "required"] = "ignored"
-    """What a health certificate is worth beside a code that says whose it is, such as an ID card: nothing; its facts (and
-    entry, where nobody has to be listed); or no listed code opens without one."""
+    """What a health certificate is worth beside a code that says whose it is, such as an ID card: nothing; its facts
+    (and entry, where nobody has to be listed); or no listed code opens without one."""
     second_code_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
     """How long the first of those two codes waits for the second, held in memory only."""
 
@@ -116,6 +116,30 @@ class Health(Section, frozen=True, kw_only=True):
     """`observe`: everyone passes, and the ledger keeps which rules would have refused."""
     observe_rules: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     """Rules by their ids that are only observed, while the others are enforced."""
+
+
+TimeOfDay = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM on the site's wall")]
+
+
+class Presence(Section, frozen=True, kw_only=True):
+    """Who is inside, and what follows from it. Left out, nobody is counted."""
+
+    outside: Annotated[str, Meta(max_length=64)] = ""
+    """The area that this gate's way in leads from; left out, the street."""
+    anti_passback: Literal["off", "soft", "hard", "timed"] = "off"
+    """Who enters without having left: nothing, a report, a refusal, or a refusal for `anti_passback_s`."""
+    anti_passback_s: Seconds = 3600.0
+    """How long `timed` refuses."""
+    unknown: Literal["forgive", "deny"] = "forgive"
+    """What anti-passback makes of somebody of whom nothing is known."""
+    occupancy_max: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """How many people the area holds."""
+    quotas: Literal["off", "shared", "share"] = "off"
+    """Whether the signed `quotas.json` binds: by who is inside as all gates know it, or by this gate's own share."""
+    shift_ends: Annotated[tuple[TimeOfDay, ...], Meta(max_length=8)] = ()
+    """When whoever is still inside counts as gone, for a site without readers on the way out."""
+    key_file: Path | None = None
+    """This gate's own private key (Ed25519, PEM): under it peers believe its passages; left out, it tells none."""
 
 
 class Ledger(Section, frozen=True, kw_only=True):
@@ -176,10 +200,18 @@ class Mqtt(Section, frozen=True, kw_only=True):
 
 
 class Documents(Section, frozen=True, kw_only=True):
-    """Where trust in documents begins."""
+    """Where trust in documents begins, and by which road new ones come."""
 
     root_file: Path
     """TUF root metadata that the installer brings, compared with the publisher's by its fingerprint."""
+    road: Literal["by-hand", "mqtt", "web"] = "by-hand"
+    """How new documents come: `gate documents import`, over the broker, or from `url`. All are verified alike."""
+    url: str | None = None
+    """With `web`: the published folder, `https://...`; what is sent to the broker makes the gate look there at once."""
+    ca: Path | None = None
+    """With `web`: who may vouch for that server, a PEM file; left out, whom the system believes."""
+    poll_s: Annotated[float, Meta(ge=10, le=86_400)] = 900.0
+    """With `web`: how often to look there."""
 
 
 class Device(Section, frozen=True, kw_only=True):
@@ -228,6 +260,7 @@ class Config(Section, frozen=True, kw_only=True):
     portal: Portal = Portal()
     admission: Admission = Admission()
     health: Health = Health()
+    presence: Presence | None = None
     ledger: Ledger = Ledger()
     clock: Clock = Clock()
     mqtt: Mqtt | None = None

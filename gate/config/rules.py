@@ -193,6 +193,16 @@ def broker_is_private(mqtt: Mqtt | None) -> Iterator[Remark]:
         yield Remark("mqtt.password_file", "a password without a username is not sent; add `username:`")
 
 
+def documents_have_a_road(documents: Documents, mqtt: Mqtt | None) -> Iterator[Remark]:
+    """The road that documents come by leads somewhere."""
+    if documents.road == "mqtt" and mqtt is None:
+        yield Remark("documents.road", "documents shall come over MQTT and no broker is named; add `mqtt:`")
+    if (documents.road == "web") != (documents.url is not None):
+        yield Remark("documents.road", "`road: web` and `url:` go together; give both or neither")
+    elif documents.url is not None and not documents.url.startswith("https://"):
+        yield Remark("documents.url", "documents come over https:// only; give such an address, or another road")
+
+
 def recorder_acknowledges(mqtt: Mqtt | None) -> Iterator[Remark]:
     """Law 8: delivered means recorded, unless the site gives that up."""
     if mqtt is not None and mqtt.ack == "broker":
@@ -208,6 +218,7 @@ def files_are_there(site: Site, documents: Documents, mqtt: Mqtt | None, state_d
     for key, path, fix in (
         ("site.token_key_file", site.token_key_file, "copy it from the centre; a site's gates share it"),
         ("documents.root_file", documents.root_file, "copy the publisher's root.json here"),
+        ("documents.ca", documents.ca, "ask the web server's administrator for it"),
         ("mqtt.password_file", password_file, "write the password into it, mode 0600"),
         ("mqtt.tls.ca", tls.ca, administrator),
         ("mqtt.tls.certificate", tls.certificate, administrator),
@@ -240,6 +251,7 @@ RULES: tuple[Rule, ...] = (
     packs_are_meant,
     mock_pins_only_simulate,
     broker_is_private,
+    documents_have_a_road,
     recorder_acknowledges,
 )
 FILE_RULES: tuple[Rule, ...] = (files_are_there,)

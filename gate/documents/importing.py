@@ -1,4 +1,4 @@
-"""Verifies a folder of documents by The Update Framework and puts it in force: `gate documents import`.
+"""Verifies published documents by The Update Framework and puts them in force: `gate documents import` and `fetch`.
 
 The steps, numbered as in the code (TUF specification 1.0.34, section 5, the client workflow):
 
@@ -33,6 +33,7 @@ from gate.documents import (
     ISSUERS,
     OPTIONAL,
     PACKS,
+    QUOTAS,
     REVOCATIONS,
     ROSTER,
     SCHEDULES,
@@ -43,12 +44,14 @@ from gate.documents import (
     read_set_note,
     set_in_force,
 )
+from gate.documents.roads import Road
 from gate.documents.roster_file import check_roster
-from gate.documents.tuf_folder import FolderUpdater, refusing
+from gate.documents.tuf_client import DocumentUpdater, refusing
 from gate.durable import only_one, point, sync, sync_tree, write_whole
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Now
 from gate.policy.health.pack import PACKS_MAX_BYTES
+from gate.policy.quotas import QUOTAS_MAX_BYTES
 from gate.policy.schedule import SCHEDULES_MAX_BYTES
 from gate.trust import DOCUMENT_MAX_BYTES
 
@@ -58,6 +61,7 @@ TARGET_MAX_BYTES = {
     REVOCATIONS: DOCUMENT_MAX_BYTES,
     SCHEDULES: SCHEDULES_MAX_BYTES,
     PACKS: PACKS_MAX_BYTES,
+    QUOTAS: QUOTAS_MAX_BYTES,
 }
 """The documents that a set holds, and the longest each may be whatever its signature allows."""
 
@@ -78,19 +82,17 @@ class Imported:
     changed: bool
 
 
-def import_documents(source: Path, state_dir: Path, root_file: Path, token_key: bytes, now: Now) -> Imported:
-    """Verify the folder `source` (it holds `metadata/` and `targets/`) and put its documents in force.
+def import_documents(road: Road, state_dir: Path, root_file: Path, token_key: bytes, now: Now) -> Imported:
+    """Verify what `road` brings and put its documents in force.
 
     `root_file` is where trust begins: the root that the installer brought. Newer roots, each signed by the one
-    before it, are taken from `source` and kept.
+    before it, are taken from `road` and kept.
 
     Raises:
         DocumentError: refused; the text begins with the kind of fault, and stands in `refused.json` too.
         StoreError: the disk has no room, or fails.
-        UsageError: `source` or `root_file` is not there, or another import is running.
+        UsageError: `root_file` is not there, or another import is running.
     """
-    if not (source / "metadata").is_dir():
-        raise UsageError(f"{source}: holds no folder `metadata`; give the folder that was published")
     try:
         root = root_file.read_bytes()
         Metadata[Root].from_bytes(root)
@@ -100,7 +102,7 @@ def import_documents(source: Path, state_dir: Path, root_file: Path, token_key: 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(folder / "lock", "importing documents"):  # 1
         try:
-            imported = _import(source, folder, root, token_key, now)
+            imported = _import(road, folder, root, token_key, now)
         except (DocumentError, OSError) as error:
             refusal = Refusal(at=now.utc, problem=_printable(str(error)))
             with suppress(OSError):  # no room even for this: the exit code still says so
@@ -114,7 +116,7 @@ def import_documents(source: Path, state_dir: Path, root_file: Path, token_key: 
         return imported
 
 
-def _import(source: Path, folder: Path, root: bytes, token_key: bytes, now: Now) -> Imported:
+def _import(road: Road, folder: Path, root: bytes, token_key: bytes, now: Now) -> Imported:
     in_force = set_in_force(folder.parent)
     staging = folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
@@ -127,7 +129,7 @@ def _import(source: Path, folder: Path, root: bytes, token_key: bytes, now: Now)
 
     with refusing():
         try:
-            updater = FolderUpdater(source, trust, root, _reference(now, in_force))
+            updater = DocumentUpdater(road, trust, root, _reference(now, in_force))
             updater.refresh()  # 2
         finally:
             if _contents(trust) != _contents(folder / "trust"):
@@ -165,7 +167,7 @@ def _noted(in_force: Path | None) -> SetNote | None:
     return None
 
 
-def _target(updater: FolderUpdater, name: str) -> TargetFile | None:
+def _target(updater: DocumentUpdater, name: str) -> TargetFile | None:
     target = updater.get_targetinfo(name)
     if target is None:
         if name in OPTIONAL:

@@ -99,6 +99,12 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
         return Mode.FREE if self.emergency else self.mode
 
     @property
+    def entering(self) -> list[Decision]:
+        """Whom the lane has let in, or will, and who has not passed yet."""
+        decisions = [waiting.decision for waiting in self.pending] + ([self.passer] if self.passer else [])
+        return [decision for decision in decisions if decision.direction is Direction.ENTRY]
+
+    @property
     def deadline(self) -> float | None:
         """The monotonic second at which this portal next wants a Tick, or None."""
         flush_due = [each.due_mono for each in self.unflushed[:1] if not self.flush_late]
@@ -195,7 +201,8 @@ class Actions:
 
     def record_passer(self, kind: EventKind, **data: Any) -> None:
         passer = self.passer
-        who = {"direction": passer.direction.value, "holder": passer.holder} if passer else {}
+        who = {} if passer is None else {
+            "direction": passer.direction.value, "holder": passer.holder, "company": passer.company}
         self.record(kind, **{key: value for key, value in who.items() if value}, **data)
 
     def refuse(self, decision: Decision, reason: Reason) -> None:

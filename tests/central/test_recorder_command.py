@@ -21,11 +21,12 @@ from gate import wire
 from gate.acks import read_ack
 from gate.central.db import models as table
 from gate.central.db import open_database, writing
-from gate.central.keys import load_private_key, make_private_key
+from gate.central.keys import make_private_key
 from gate.central.recorder import Recorder
 from gate.cli import main
 from gate.clock import SHIFT_START, SystemClock
 from gate.model import EventKind
+from gate.private_key import load_private_key
 from gate.trust import Key, Keyring, kid_of
 
 pytestmark = needs_mosquitto

@@ -18,7 +18,7 @@ from gate.config.reading import Report, check
 from gate.documents import ISSUERS, ROSTER, read_document
 from gate.documents.importing import TARGET_MAX_BYTES
 from gate.documents.roster_file import RosterFile, check_roster
-from gate.documents.tuf_folder import refusing
+from gate.documents.tuf_client import refusing
 from gate.errors import DocumentError, MalformedError, StoreError
 from gate.jwk import public_key_from_jwk, public_key_to_jwk, thumbprint
 from gate.ledger import LedgerReader

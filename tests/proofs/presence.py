@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from gate.model import Now
-from gate.presence import OUTSIDE, Move, Presence
+from gate.model import Move, Now
+from gate.presence import OUTSIDE, Presence
 
 BEGIN = datetime(2026, 11, 23, 5, tzinfo=UTC)
 AREA, COMPANY = "hall", "c1"

@@ -15,6 +15,7 @@ from gate.central.document_root import init_repository
 from gate.central.documents import publish
 from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES, load_documents, set_in_force
 from gate.documents.importing import TARGET_MAX_BYTES, import_documents
+from gate.documents.roads import FolderRoad
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
 from gate.model import Now
@@ -44,7 +45,7 @@ def take_in(folder: Path, number: int, state: Path) -> None:
     """Import the set that was published as `number`."""
     repo = folder / f"repo-{number}"
     now = Now(NOON + timedelta(hours=number), 1000.0)
-    import_documents(repo, state, folder / "repo-1" / "metadata" / "1.root.json", TOKEN_KEY, now)
+    import_documents(FolderRoad(repo), state, folder / "repo-1" / "metadata" / "1.root.json", TOKEN_KEY, now)
 
 
 def import_one(folder: Path, number: int, unsynced: bool) -> None:

@@ -1,4 +1,4 @@
-"""The Update Framework over a plain folder: python-tuf's client with our limits, our clock and our words.
+"""The Update Framework over any road: python-tuf's client with our limits, our clock and our words.
 
 A gate's clock may be wrong. Signatures, versions and hashes never depend on it; expiry does, so the caller says
 against which moment it is held (TUF specification 5.1, "record fixed update start time").
@@ -6,8 +6,6 @@ against which moment it is held (TUF specification 5.1, "record fixed update sta
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,8 +14,9 @@ from pathlib import Path
 from tuf.api import exceptions as tuf
 from tuf.api.metadata import TargetFile
 from tuf.api.serialization import DeserializationError
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.ngclient import Updater, UpdaterConfig
 
+from gate.documents.roads import Road
 from gate.errors import DocumentError
 
 LIMITS = UpdaterConfig(
@@ -26,7 +25,6 @@ LIMITS = UpdaterConfig(
 )
 """The longest metadata that is read, in bytes; nothing is delegated."""
 
-_CHUNK_BYTES = 1 << 20
 _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (tuf.ExpiredMetadataError, "expired: old documents, or held back on their way; fetch those of today"),
     (tuf.BadVersionNumberError, "rollback: older than what this gate has already verified"),
@@ -35,47 +33,28 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (DeserializationError, "malformed: a part that cannot be read"),
     (tuf.RepositoryError, "malformed: a part that says what it may not"),
     (tuf.DownloadLengthMismatchError, "too long: a part that goes on beyond its limit"),
-    (tuf.DownloadHTTPError, "missing: a part that is not in the folder"),
+    (tuf.DownloadHTTPError, "missing: a part that was not published"),
+    (tuf.SlowRetrievalError, "slow: a part that was published and does not come; it will be tried again"),
     (tuf.DownloadError, "unreadable: a part that is not a plain file"),
 )
 """The first that fits an error says which kind of fault it is."""
 
 
-class FolderFetcher(FetcherInterface):
-    """Reads the parts of a published folder: plain files only, whatever else lies there."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        try:
-            # A link may lead anywhere, and a pipe has no end.
-            descriptor = os.open(self._folder / url, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise tuf.DownloadHTTPError(f"{url} is not there", 404) from error
-        except OSError as error:
-            raise tuf.DownloadError(f"{url}: {error.strerror}") from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise tuf.DownloadError(f"{url} is not a plain file")
-        return _chunks(descriptor)
-
-
-def _chunks(descriptor: int) -> Iterator[bytes]:
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
-
-
-class FolderUpdater(Updater):
-    """The client workflow over the folder `source`, keeping what it verifies in `trust`.
+class DocumentUpdater(Updater):
+    """The client workflow over `road`, keeping what it verifies in `trust`.
 
     `root` is where trust begins; expiry is held against `reference_at`.
     """
 
-    def __init__(self, source: Path, trust: Path, root: bytes, reference_at: datetime) -> None:
-        super().__init__(str(trust), "metadata", fetcher=FolderFetcher(source), config=LIMITS, bootstrap=root)
+    def __init__(self, road: Road, trust: Path, root: bytes, reference_at: datetime) -> None:
+        super().__init__(str(trust), "metadata", fetcher=road, config=LIMITS, bootstrap=root)
+        self._road = road
         self._trusted_set.reference_time = reference_at
+
+    def refresh(self) -> None:
+        """Follow the chain of roots, then timestamp, snapshot and targets; then the road's own word is checked."""
+        super().refresh()
+        self._road.check_promises(self._trusted_set.root)
 
     def copy_target(self, target: TargetFile, destination: Path) -> None:
         """Copy a target within its signed length, then verify the copy.
