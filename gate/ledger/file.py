@@ -20,7 +20,8 @@ from msgspec import Struct, structs
 
 from gate import wire
 from gate.ledger.database import is_disk_full, open_database
-from gate.model import EventKind, Now, Record
+from gate.ledger.moves import put_moves, put_passages, read_brought_in, read_moves
+from gate.model import EventKind, Move, Now, Record
 
 BLOCK_EVENTS = 256
 """How many rows make way at once, so that not every event pays for room and for a note of it."""
@@ -43,6 +44,7 @@ class Batch:
     entries: Sequence[Entry] = ()
     acked_seq: int = 0
     state: Mapping[str, bytes] = field(default_factory=dict)
+    moves: Sequence[Move] = ()
     refused: int = 0
     """Events that were turned away before they had a seq; the next EventsLost tells their number."""
     clean: bool = False
@@ -104,13 +106,15 @@ class LedgerFile:
             sqlite3.Error: it cannot be read or written.
         """
         self.ring_events = ring_events
-        self._source, self._zone = source, zone
+        self._source, self._zone, self._gate = source, zone, source.rpartition("/")[2]
         self._block = max(1, min(BLOCK_EVENTS, ring_events // 100))
         self._db = open_database(path, source)
         meta = dict(self._db.execute("SELECT key, value FROM meta"))
         self.epoch: str = meta["epoch"]
         self.was_unclean = not meta["clean"]
         self.state: dict[str, bytes] = dict(self._db.execute("SELECT key, value FROM state"))
+        self.moves = read_moves(self._db)
+        self.shift_millis, self.brought_in = read_brought_in(self._db)
         self.span = self._now = self._measure(meta)
         self._settle()
 
@@ -165,6 +169,9 @@ class LedgerFile:
             now = batch.entries[-1].now
             notes = [Entry(record, now) for record in self._make_room(len(batch.entries) + NOTES_MAX)]
             written_bytes = self._insert([*notes, *batch.entries])
+            put_passages(self._db, (entry.record for entry in batch.entries), self._gate)
+        if batch.moves:
+            put_moves(self._db, batch.moves)
         self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", batch.state.items())
         self._keep_books(batch.clean)
         return written_bytes

@@ -28,7 +28,7 @@ from gate.ledger.file import Batch, Entry, LedgerFile
 from gate.ledger.flusher import Flusher
 from gate.ledger.reading import LedgerReader, Row
 from gate.ledger.writer import BATCH_MAX_EVENTS, Item, Ticket, Writer
-from gate.model import EventKind, Fault, Flushed, Now, Record
+from gate.model import EventKind, Fault, Flushed, Move, Now, Record
 
 FILE_NAME = "ledger.db"
 """The ledger's name in the gate's `state_dir`."""
@@ -53,6 +53,12 @@ class Ledger:
     """Whether the run before this one ended without `stop`."""
     damaged_copy: Path | None
     """Where a damaged ledger was moved to, when `start` found one."""
+    moves: Sequence[Move]
+    """The last move of each holder, as it was kept when the ledger was started."""
+    shift_millis: int
+    """When the shift began in which somebody passed here last, 0 where there are no shifts."""
+    brought_in: Mapping[str, int]
+    """Of each company, how many more entered here than left in that shift."""
     writer_type: ClassVar[type[Writer]] = Writer
     flusher_type: ClassVar[type[Flusher]] = Flusher
 
@@ -104,6 +110,8 @@ class Ledger:
             self._resources = resources.pop_all()
         self.epoch, self.was_unclean = self._file.epoch, self._file.was_unclean
         self._state = dict(self._file.state)
+        self.moves, self.shift_millis, self.brought_in = (
+            self._file.moves, self._file.shift_millis, self._file.brought_in)
         self._flusher.written(self.written_seq, 0)  # the ways out just taken in are written, and not yet flushed
         self._writer.start()
         self._started = self._open = True
@@ -165,6 +173,10 @@ class Ledger:
     def recall(self, key: str) -> bytes | None:
         """The value last remembered under `key`."""
         return self._state.get(key)
+
+    def keep_moves(self, moves: Sequence[Move]) -> None:
+        """Keep where peers saw people go last: at once across restarts, across a power cut with the next flush."""
+        self._writer.put(Item(moves=moves))
 
     def delivered(self, epoch: str, up_to_seq: int) -> None:
         """The recorder vouches for everything up to `up_to_seq`: it may be forgotten when room is needed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -12,7 +12,7 @@ from gate.ledger.database import is_disk_full
 from gate.ledger.denials import HeldDenials
 from gate.ledger.exit_journal import ExitJournal
 from gate.ledger.file import Batch, Entry, LedgerFile
-from gate.model import EventKind
+from gate.model import EventKind, Move
 
 QUEUE_MAX_ITEMS = 10_000
 """Items that may wait for a stalled disk; denials are refused from half of that."""
@@ -73,6 +73,7 @@ class Item:
     entries: list[Entry] = field(default_factory=list)
     state: Mapping[str, bytes] = field(default_factory=dict)
     acked_seq: int = 0
+    moves: Sequence[Move] = ()
     slot: int | None = None
     """Where the journal of exits holds it until it is written."""
     way_out: bool = False
@@ -189,7 +190,8 @@ class Writer:
         body_bytes = self._file.write(Batch(
             entries=[entry for item in items for entry in item.entries],
             acked_seq=max((item.acked_seq for item in items), default=0),
-            state=state, refused=refused - self._refused_told, clean=stopping,
+            state=state, moves=[move for item in items for move in item.moves],
+            refused=refused - self._refused_told, clean=stopping,
         ))
         self._refused_told, self._disk_full = refused, False
         seq = self._file.span.last_seq
@@ -241,7 +243,7 @@ class Writer:
             if not item.way_out:
                 self._refused += sum(entry.record.kind is EventKind.ACCESS_DENIED for entry in item.entries)
                 item.entries = [entry for entry in item.entries if entry.record.kind not in _MAY_FAIL]
-        self._carried = [item for item in items if item.entries or item.state or item.acked_seq]
+        self._carried = [item for item in items if item.entries or item.state or item.acked_seq or item.moves]
         surplus = sum(len(item.entries) for item in self._carried) - CARRY_MAX_EVENTS
         while surplus > 0:
             lost = self._carried.pop(0)
