@@ -24,7 +24,7 @@ from gate.policy.health.pack import pack_from_json
 from gate.policy.pairs import Pairs
 from gate.policy.quotas import Quotas
 from gate.policy.schedule import schedules_from_json
-from gate.presence import Presence
+from gate.presence import OUTSIDE, Move, Presence, Stamp
 from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
 from tests.proofs.reference_health import PACKS, ROLES, draw_policy, draw_record
@@ -37,6 +37,9 @@ AREAS = ("xuong-a", "kho", "*")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = ("00:00", "05:59", "06:00", "08:30", "11:59", "12:00", "13:00", "18:00", "22:00", "24:00")
 PEOPLE, STAFF = 12, 20
+TIMED_S, OCCUPANCY_MAX, QUOTA = 3600.0, 6, 8
+CROWDS = 6
+"""So many different crowds are on a site, one for each case."""
 CODES = 400
 
 
@@ -64,6 +67,18 @@ class Code(NamedTuple):
     """Whether it says a name and a birth date, so that a certificate may be shown beside it."""
 
 
+class Crowd(NamedTuple):
+    """Where people went last, and when; and how many strangers are on their way in."""
+
+    last: dict[str, tuple[str, datetime]]
+    strangers: int
+
+    def inside(self, holder: str, area: str = "") -> int:
+        """How many are in an area, or on the site, besides somebody."""
+        return self.strangers + sum(
+            place == area if area else bool(place) for name, (place, _) in self.last.items() if name != holder)
+
+
 @dataclass(frozen=True)
 class Plain:
     """The same site as the real view, in plain dictionaries."""
@@ -77,6 +92,8 @@ class Plain:
     published: datetime
     health_of: dict[str, dict[str, Any]]
     packs: frozenset[str]
+    quota: int | None
+    crowd_of: dict[Presence, Crowd]
 
 
 class Drawn:
@@ -171,8 +188,9 @@ class Drawn:
         withdrawn = frozenset(f"key-{n}" for n in range(3) if rng.random() < 0.1)
         published = NOON - timedelta(seconds=rng.choice((0, 3600, 86_400, 86_399, 86_401)))
         revoked = {*holders, *(f"pass {each}" for each in passes), *(f"key {each}" for each in withdrawn)}
+        crowds = [self.crowd() for _ in range(CROWDS)]
         plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(revoked), published,
-                      health, packs)
+                      health, packs, rng.choice((None, None, QUOTA)), {present(crowd): crowd for crowd in crowds})
         entries = {name: RosterEntry(name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end,
                                      facts={"health": health[name]}) for name, paper in people.items()}
         keyring = Keyring(Key(b"key-%d" % n, key.public_key(), "khu-a", "pass", "", *life)
@@ -181,7 +199,7 @@ class Drawn:
         return plain, DocumentSet(
             keyring=keyring, roster=DictRoster(entries, holder_of), published_at=published,
             schedules=schedules_from_json(msgspec.json.encode(file)), packs={name: COMPILED[name] for name in packs},
-            quotas=Quotas(staff=STAFF),
+            quotas=Quotas(plain.quota, STAFF),
             revocations=Revocations(passes, holders, frozenset(key_id(each.encode()) for each in withdrawn)))
 
     def view(self) -> View:
@@ -196,13 +214,18 @@ class Drawn:
             frozenset(accept), rng.random() < 0.5, rng.choice((None, timedelta(days=1))),
             rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
             pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
-            crossing=Crossing(quotas=rng.choice(("off", "shared"))), presence=self.presence())
+            crossing=Crossing(
+                anti_passback=rng.choice(("off", "off", "soft", "hard", "timed")), timed_s=TIMED_S,
+                forgive_unknown=rng.random() < 0.7, occupancy_max=rng.choice((None, None, OCCUPANCY_MAX)),
+                quotas=rng.choice(("off", "shared"))),
+            presence=rng.choice(tuple(self.plain.crowd_of)))
 
-    def presence(self) -> Presence:
-        """So many strangers on their way in."""
-        presence = Presence("cong-1")
-        presence.expected.update((f"stranger-{n}", "") for n in range(self.rng.randrange(12)))
-        return presence
+    def crowd(self) -> Crowd:
+        """Some are inside, some have left, of some nothing is known."""
+        rng = self.rng
+        ages_s = (0.0, 60.0, TIMED_S - 1, TIMED_S, TIMED_S + 1, 86_400.0)
+        return Crowd({f"p{n}": (rng.choice((*AREAS[:2], OUTSIDE)), NOON - timedelta(seconds=rng.choice(ages_s)))
+                      for n in range(PEOPLE) if rng.random() < 0.6}, rng.randrange(7))
 
     def scan(self, code: Code) -> tuple[Scan, Now]:
         """Somebody holds it up somewhere, at some moment near noon."""
@@ -225,3 +248,12 @@ class DictRoster:
 
     def holder(self, holder: str) -> RosterEntry | None:
         return self.entries.get(holder)
+
+
+def present(crowd: Crowd) -> Presence:
+    """A crowd as a gate keeps it."""
+    presence = Presence("cong-1", (
+        Move(holder=holder, place=place, company="", stamp=Stamp(int(at.timestamp() * 1000), 0, "cong-1"))
+        for holder, (place, at) in crowd.last.items()))
+    presence.expected.update((f"stranger-{n}", "") for n in range(crowd.strangers))
+    return presence

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from gate.admission import admit
 from gate.model import Direction, Mode, Now, Proof, Reason, Scan
 from gate.view import View
-from tests.proofs.drawn_site import DAYS, STAFF, Code, Drawn, Plain
+from tests.proofs.drawn_site import DAYS, STAFF, TIMED_S, Code, Crowd, Drawn, Plain
 from tests.proofs.reference_health import Someone, refused_by
 
 WORLD_CASES = 500
@@ -68,14 +68,33 @@ def entry(code: Code, view: View, plain: Plain, now: Now) -> Answer:
             return Answer("NEEDS_SECOND_CODE")  # a certificate may mend it
         else:
             return Answer("HEALTH_RULE", rule)
+    crossing, crowd, holder = view.crossing, plain.crowd_of[view.presence], holder_of(code, plain) or code.subject
+    if is_passback(crowd, holder, view, now) and crossing.anti_passback != "off":
+        if crossing.anti_passback != "soft":
+            return Answer("PASSBACK")
+        observed.append("anti-passback")
+    if crossing.occupancy_max is not None and crowd.inside(holder, view.area) >= crossing.occupancy_max:
+        return Answer("OCCUPANCY_LIMIT")
+    if crossing.quotas == "shared" and plain.quota is not None and crowd.inside(holder) >= plain.quota:
+        return Answer("QUOTA")
     return Answer("GRANTED", observed=tuple(observed))
+
+
+def is_passback(crowd: Crowd, holder: str, view: View, now: Now) -> bool:
+    """Whether somebody enters who is inside already; where the time may be over, a wrong clock cannot say so."""
+    if holder not in crowd.last:
+        return not view.crossing.forgive_unknown
+    place, at = crowd.last[holder]
+    over = view.crossing.anti_passback == "timed" and now.trusted and now.utc - at >= timedelta(seconds=TIMED_S)
+    return bool(place) and not over
 
 
 def health_refusals(code: Code, view: View, plain: Plain, now: Now) -> list[tuple[str, bool]]:
     """Every health rule that refuses, enforced ones first, and whether it is only observed."""
     holder, local = holder_of(code, plain), now.utc.astimezone(view.zone)
     papers = [paper for paper in (code.paper, plain.people.get(holder)) if paper]
-    headcount = (len(view.presence.expected), STAFF) if view.crossing.quotas == "shared" else None
+    inside = plain.crowd_of[view.presence].inside(holder or code.subject)
+    headcount = (inside, STAFF) if view.crossing.quotas == "shared" else None
     who = Someone(plain.health_of.get(holder, {}), frozenset().union(*(paper.roles for paper in papers)), headcount)
     policy, refusals = view.health, []
     for pack in policy.packs:
