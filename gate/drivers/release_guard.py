@@ -22,7 +22,7 @@ import msgspec
 from gate import config
 from gate.model import Fault
 
-GRACE_S = 1.0
+GRACE_S = 2.0
 """How much later than its end a release may be locked before its process counts as hung."""
 RESTART_AFTER_S = 1.0
 START_MAX_S = 10.0
