@@ -25,4 +25,4 @@ def slow_fdatasync(descriptor: int) -> None:
 if __name__ == "__main__":
     app.Ledger = partial(Ledger, fdatasync=slow_fdatasync)  # type: ignore[attr-defined,assignment]
     with ExitStack() as stack:
-        app.Daemon(load(Path(sys.argv[1])), stack).run()
+        app.Daemon(load(Path(sys.argv[1])), stack, Path(sys.argv[1])).run()

@@ -17,7 +17,7 @@ from gate.central.document_root import init_repository, newest_root, sign
 from gate.central.documents import Published, publish
 from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES, load_documents
 from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES, Imported, import_documents
-from gate.documents.roads import FolderRoad
+from gate.documents.roads import FolderRoad, Road
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
 from gate.model import Now
@@ -73,9 +73,9 @@ class Site:
     def publish(self, *holders: str, days: float = 0, revoked: tuple[str, ...] = ()) -> Published:
         return publish(self.repo, self.keys, self.draft(*holders, revoked=revoked), TOKEN_KEY, at(days).utc)
 
-    def take_in(self, source: Path | None = None, now: Now | None = None) -> Imported:
-        return import_documents(FolderRoad(source or self.repo), self.state, self.repo / "metadata" / "1.root.json", TOKEN_KEY,
-                                now or at())
+    def take_in(self, road: Road | None = None, now: Now | None = None) -> Imported:
+        return import_documents(road or FolderRoad(self.repo), self.state, self.repo / "metadata" / "1.root.json",
+                                TOKEN_KEY, now or at())
 
     def in_force(self) -> DocumentSet:
         return load_documents(self.state, TOKEN_KEY)

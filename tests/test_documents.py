@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import queue
 import random
 import shutil
@@ -11,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support_attacks import ATTACK_NAMES, ATTACKS, contents, older_folder, target_of
 from support_documents import NOON, TOKEN_KEY, Site, at, killed_at
 
 from gate.central.document_root import renew_root
@@ -27,8 +26,8 @@ from gate.documents import (
     set_in_force,
     tuf_client,
 )
-from gate.documents.importing import FREE_MIN_BYTES, PROBLEM_MAX_CHARS, TARGET_MAX_BYTES
-from gate.documents.roster_builder import build_roster
+from gate.documents.importing import FREE_MIN_BYTES, PROBLEM_MAX_CHARS
+from gate.documents.roads import FolderRoad
 from gate.durable import only_one
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Documents, Fault
@@ -139,163 +138,7 @@ def test_a_gate_that_missed_years_of_roots_follows_them_all(site: Site) -> None:
 # --- attacks: each leaves what was in force ------------------------------------------------------------
 
 
-def _older_folder(site: Site) -> None:
-    shutil.copytree(site.repo, site.folder / "old")
-    site.publish("binh", days=1)
-    site.take_in()
-    shutil.rmtree(site.repo)
-    (site.folder / "old").rename(site.repo)
-
-
-def _older_snapshot_under_a_new_timestamp(site: Site) -> None:
-    site.publish("an", days=1)
-    site.take_in()
-    site.sign_unchecked(_contents(site), versions=(1, 1, 3))
-
-
-def _older_targets_under_a_new_snapshot(site: Site) -> None:
-    site.publish("an", days=1)
-    site.take_in()
-    site.sign_unchecked(_contents(site), versions=(1, 3, 3))
-
-
-def _other_publisher(site: Site) -> None:
-    forger = Site(_made(site.folder / "forger")).init()
-    forger.publish("mallory")
-    forger.publish("mallory")
-    # Its root is not there: the gate goes on with its own.
-    _replace(forger.repo, site.repo)
-    (site.repo / "metadata" / "1.root.json").write_bytes(_stored_root(site))
-
-
-def _forged_next_root(site: Site) -> None:
-    forger = Site(_made(site.folder / "forger")).init()
-    renew_root(forger.repo, forger.keys, NOON)
-    forger.publish("mallory")
-    _replace(forger.repo, site.repo)
-    (site.repo / "metadata" / "1.root.json").write_bytes(_stored_root(site))
-
-
-def _changed_timestamp(site: Site) -> None:
-    path = site.repo / "metadata" / "timestamp.json"
-    body = json.loads(path.read_bytes())
-    body["signed"]["version"] = 99
-    path.write_text(json.dumps(body))
-
-
-def _parts_of_two_sets(site: Site) -> None:
-    site.publish("binh", days=1)
-    shutil.copy(site.repo / "metadata" / "1.targets.json", site.repo / "metadata" / "2.targets.json")
-
-
-def _timestamp_that_names_another_snapshot(site: Site) -> None:
-    site.sign_unchecked(_contents(site), versions=(2, 2, 2), snapshot_of=3)
-    shutil.copy(site.repo / "metadata" / "2.snapshot.json", site.repo / "metadata" / "3.snapshot.json")
-
-
-def _wrong_target(site: Site) -> None:
-    site.publish("binh")
-    path = _target(site, ROSTER)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-
-
-def _endless_target(site: Site) -> None:
-    site.publish("binh")
-    os.truncate(_target(site, ROSTER), 1 << 40)
-
-
-def _short_target(site: Site) -> None:
-    site.publish("binh")
-    os.truncate(_target(site, ROSTER), 1000)
-
-
-def _endless_timestamp(site: Site) -> None:
-    os.truncate(site.repo / "metadata" / "timestamp.json", 1 << 40)
-
-
-def _target_is_a_pipe(site: Site) -> None:
-    site.publish("binh")
-    _target(site, ROSTER).unlink()
-    os.mkfifo(_target(site, ROSTER, gone=True))
-
-
-def _target_is_a_link(site: Site) -> None:
-    site.publish("binh")
-    _target(site, ROSTER).unlink()
-    _target(site, ROSTER, gone=True).symlink_to("/dev/zero")
-
-
-def _missing_target(site: Site) -> None:
-    site.publish("binh")
-    _target(site, ROSTER).unlink()
-
-
-def _missing_timestamp(site: Site) -> None:
-    (site.repo / "metadata" / "timestamp.json").unlink()
-
-
-def _missing_targets_metadata(site: Site) -> None:
-    site.publish("binh")
-    (site.repo / "metadata" / "2.targets.json").unlink()
-
-
-def _unlisted_target(site: Site) -> None:
-    contents = _contents(site)
-    del contents[SCHEDULES]
-    site.sign_unchecked(contents, versions=(2, 2, 2))
-
-
-def _signed(name: str, content: bytes) -> Callable[[Site], None]:
-    return lambda site: site.sign_unchecked({**_contents(site), name: content}, versions=(2, 2, 2))
-
-
-def _roster_of_another_site(site: Site) -> None:
-    build_roster(site.folder / "other", [], bytes(32))
-    _signed(ROSTER, (site.folder / "other").read_bytes())(site)
-
-
-def _no_publication_moment(site: Site) -> None:
-    site.sign_unchecked(_contents(site), versions=(2, 2, 2), published="yesterday")
-
-
-def _metadata_that_is_no_json(site: Site) -> None:
-    (site.repo / "metadata" / "timestamp.json").write_bytes(b"[" * 10_000)
-
-
-ATTACKS: dict[Callable[[Site], None], str] = {
-    _older_folder: "rollback",
-    _older_snapshot_under_a_new_timestamp: "rollback",
-    _older_targets_under_a_new_snapshot: "rollback",
-    _other_publisher: "bad signature",
-    _forged_next_root: "bad signature",
-    _changed_timestamp: "bad signature",
-    _parts_of_two_sets: "mixed",
-    _timestamp_that_names_another_snapshot: "rollback",
-    _wrong_target: "mixed",
-    _short_target: "mixed",
-    _endless_target: "too long",
-    _endless_timestamp: "too long",
-    _target_is_a_pipe: "unreadable",
-    _target_is_a_link: "unreadable",
-    _missing_target: "missing",
-    _missing_timestamp: "missing",
-    _missing_targets_metadata: "missing",
-    _unlisted_target: "missing",
-    _signed(ROSTER, b"no roster"): "roster.sqlite",
-    _signed(ISSUERS, b"{}"): "issuers",
-    _signed(REVOCATIONS, b'{"schema": "gate.revocations/2"}'): "revocations",
-    _signed(SCHEDULES, b"\xff"): "schedules",
-    _signed(SCHEDULES, b" " * (TARGET_MAX_BYTES[SCHEDULES] + 1)): "too long",
-    _roster_of_another_site: "another token key",
-    _no_publication_moment: "malformed",
-    _metadata_that_is_no_json: "malformed",
-}
-
-
-@pytest.mark.parametrize(("attack", "kind"), ATTACKS.items(), ids=[
-    f"{number}-{attack.__name__.strip('_<>')}" for number, attack in enumerate(ATTACKS)])
+@pytest.mark.parametrize(("attack", "kind"), ATTACKS.items(), ids=ATTACK_NAMES)
 def test_an_attack_is_named_and_leaves_what_was_in_force(
     site: Site, attack: Callable[[Site], None], kind: str,
 ) -> None:
@@ -305,7 +148,7 @@ def test_an_attack_is_named_and_leaves_what_was_in_force(
         site.take_in()
     assert kind in str(caught.value)
     assert (site.state / "documents" / "current").readlink() == before
-    assert site.lists("binh" if attack is _older_folder else "an")
+    assert site.lists("binh" if attack is older_folder else "an")
     assert not site.lists("mallory")
     refusal = read_refusal(site.state)
     assert refusal
@@ -328,7 +171,7 @@ def test_expiry_does_not_act_on_a_clock_that_cannot_be_believed(site: Site) -> N
 
 
 def test_a_wrong_clock_does_not_make_a_rollback_possible(site: Site) -> None:
-    _older_folder(site)
+    older_folder(site)
     with pytest.raises(DocumentError, match=r"^rollback"):
         site.take_in(now=at(-20_000, trusted=False))
 
@@ -336,7 +179,7 @@ def test_a_wrong_clock_does_not_make_a_rollback_possible(site: Site) -> None:
 def test_a_set_that_expired_before_the_one_in_force_was_published_is_refused_on_any_clock(site: Site) -> None:
     site.publish("binh", days=100)
     site.take_in(now=at(100))
-    site.sign_unchecked(_contents(site), versions=(3, 3, 3))
+    site.sign_unchecked(contents(site), versions=(3, 3, 3))
     with pytest.raises(DocumentError, match=r"^expired"):
         site.take_in(now=at(-20_000, trusted=False))
 
@@ -349,11 +192,11 @@ def test_what_was_verified_protects_from_rollback_though_the_import_failed(site:
     site.publish("binh", days=1)
     shutil.copytree(site.repo, site.folder / "second")
     site.publish("cuong", days=2)
-    _target(site, ROSTER).unlink()
+    target_of(site, ROSTER).unlink()
     with pytest.raises(DocumentError, match=r"^missing"):
         site.take_in()
     with pytest.raises(DocumentError, match=r"^rollback"):
-        site.take_in(site.folder / "second")
+        site.take_in(FolderRoad(site.folder / "second"))
 
 
 def test_a_good_import_withdraws_the_refusal(site: Site) -> None:
@@ -390,7 +233,7 @@ def test_a_second_importer_is_kept_out(site: Site) -> None:
 
 def test_a_folder_or_a_root_that_is_none_is_a_usage_error(site: Site, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder `metadata`"):
-        site.take_in(tmp_path)
+        site.take_in(FolderRoad(tmp_path))
     (site.repo / "metadata" / "1.root.json").write_text("{}")
     with pytest.raises(UsageError, match="no TUF root"):
         site.take_in()
@@ -572,28 +415,3 @@ def test_the_note_of_a_set_says_what_was_signed(site: Site) -> None:
 
 
 # --- helpers -------------------------------------------------------------------------------------------
-
-
-def _contents(site: Site) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in site.draft("mallory").items()}
-
-
-def _target(site: Site, name: str, *, gone: bool = False) -> Path:
-    body = json.loads(max((site.repo / "metadata").glob("*.targets.json")).read_bytes())
-    path = site.repo / "targets" / f"{body['signed']['targets'][name]['hashes']['sha256']}.{name}"
-    assert gone or path.exists()
-    return path
-
-
-def _stored_root(site: Site) -> bytes:
-    return (site.state / "documents" / "trust" / "root_history" / "1.root.json").read_bytes()
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def _replace(source: Path, destination: Path) -> None:
-    shutil.rmtree(destination)
-    shutil.copytree(source, destination)

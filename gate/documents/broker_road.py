@@ -14,12 +14,14 @@ The next index has to find the chunks of the last one still there: whoever reads
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator
 from random import SystemRandom
 
 from tuf.api import exceptions as tuf
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
+from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from gate import wire
@@ -43,26 +45,29 @@ def index_from_wire(payload: bytes) -> Metadata[Targets]:
     """Read an index; nothing is believed of it yet.
 
     Raises:
-        tuf.DownloadLengthMismatchError: more than INDEX_MAX_BYTES.
-        tuf.RepositoryError, DeserializationError: no index.
+        tuf.DownloadError: no index, or more than INDEX_MAX_BYTES of it.
     """
     stream = zlib.decompressobj()
     try:
         content = stream.decompress(payload, INDEX_MAX_BYTES + 1)
     except zlib.error as error:
-        raise tuf.RepositoryError(f"the index cannot be inflated: {error}") from error
+        raise tuf.DownloadError(f"the index cannot be inflated: {error}") from error
     if len(content) > INDEX_MAX_BYTES:
         raise tuf.DownloadLengthMismatchError(f"the index has over {INDEX_MAX_BYTES} bytes")
-    index: Metadata[Targets] = Metadata.from_bytes(content)
+    try:
+        index: Metadata[Targets] = Metadata.from_bytes(content)
+    except DeserializationError as error:
+        raise tuf.DownloadError(f"the index cannot be read: {error}") from error
     if not isinstance(index.signed, Targets):
-        raise tuf.RepositoryError(f"the index is {index.signed.type} metadata")
+        raise tuf.DownloadError(f"the index is {index.signed.type} metadata")
     return index
 
 
-def chunk_topics(site: str, file: TargetFile) -> list[str]:
-    """Where the chunks of a file lie, in order."""
+def chunk_topics(site: str, file: TargetFile, begin: int = 0, end: int | None = None) -> list[str]:
+    """Where the chunks of a file lie, in order, from number `begin` up to `end`."""
     count = -(-file.length // wire.DOCUMENT_CHUNK_BYTES)
-    return [wire.documents(site, "object", file.hashes["sha256"], str(number)) for number in range(count)]
+    numbers = range(begin, count if end is None else min(end, count))
+    return [wire.documents(site, "object", file.hashes["sha256"], str(number)) for number in numbers]
 
 
 class BrokerRoad(Road):
@@ -101,11 +106,13 @@ class BrokerRoad(Road):
         return self._index
 
     def _chunks(self, file: TargetFile) -> Iterator[bytes]:
-        topics = chunk_topics(self._site, file)
-        for number, topic in enumerate(topics):
-            for ahead in topics[number:number + WINDOW]:
-                self._ask(ahead)
-            chunk = self._take(topic)
+        for number in itertools.count():
+            ahead = chunk_topics(self._site, file, number, number + WINDOW)
+            if not ahead:
+                break
+            for topic in ahead:
+                self._ask(topic)
+            chunk = self._take(ahead[0])
             if len(chunk) > wire.DOCUMENT_CHUNK_BYTES:
                 raise tuf.DownloadLengthMismatchError(f"a chunk of {file.path} has {len(chunk)} bytes")
             yield chunk

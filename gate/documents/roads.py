@@ -72,13 +72,13 @@ class WebRoad(Road):
     """
 
     def __init__(self, base_url: str, ca: Path | None = None) -> None:
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._pool = urllib3.PoolManager(
             ssl_context=ssl.create_default_context(cafile=ca), retries=False, timeout=SILENCE_MAX_S)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         try:
-            response = self._pool.request("GET", f"{self._base_url}/{quote(url)}", preload_content=False,
+            response = self._pool.request("GET", f"{self.base_url}/{quote(url)}", preload_content=False,
                                           redirect=False, headers={"Accept-Encoding": "identity"})
         except urllib3.exceptions.TimeoutError as error:
             raise tuf.SlowRetrievalError(f"{url}: the server is silent") from error

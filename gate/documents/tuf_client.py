@@ -35,7 +35,7 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (tuf.DownloadLengthMismatchError, "too long: a part that goes on beyond its limit"),
     (tuf.DownloadHTTPError, "missing: a part that was not published"),
     (tuf.SlowRetrievalError, "slow: a part that was published and does not come; it will be tried again"),
-    (tuf.DownloadError, "unreadable: a part that is not a plain file"),
+    (tuf.DownloadError, "unreadable: a part that is not what it should be"),
 )
 """The first that fits an error says which kind of fault it is."""
 
