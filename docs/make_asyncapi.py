@@ -38,6 +38,8 @@ class Topic:
     @property
     def address(self) -> str:
         """The whole topic with its parameters."""
+        if self.data is wire.SignedPassages:
+            return wire.presence("{site}", "{gate}", "{page}")
         return (wire.up if self.gate_sends else wire.down)("{site}", "{gate}", self.tail)
 
 
@@ -49,11 +51,13 @@ TOPICS = (
     Topic("event", wire.Event, qos=1),
     Topic("live", wire.Live, qos=0),
     Topic("alert/{id}", wire.AlertState, qos=1, retain=True),
+    Topic("passages", wire.SignedPassages, qos=1, retain=True),
     Topic("ack", wire.SignedAck, qos=1, gate_sends=False),
 )
 PARAMETERS = {
     "site": "The site's id in its config: a-z, 0-9 and hyphens.",
     "gate": "The gate's id, unique in its site.",
+    "page": "00 to 63: a page of the gate's passages, which its peers listen to as well.",
     "id": "The alert's id; an empty retained payload clears it.",
 }
 
@@ -106,7 +110,7 @@ def _message(topic: Topic) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    structs = [wire.Message, wire.Ack, *(topic.data for topic in TOPICS)]
+    structs = [wire.Message, wire.Ack, wire.Passages, *(topic.data for topic in TOPICS)]
     _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         schema["description"] = _one_line(schema["description"])

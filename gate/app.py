@@ -129,6 +129,7 @@ class Daemon:
         reporter = Reporter(
             lane=lambda: self.controller.lane, ledger=ledger, voice=uplink, inbox=self.inbox,
             readers=self.readers_there, stuck=watchdog.stuck, began=clock.now(), info=self.info,
+            occupancy=self.occupancy,
         )
         mode = stored_mode(ledger.recall("mode"))
         passages = self.make_passages(ledger, uplink)
@@ -304,6 +305,11 @@ class Daemon:
         """What runs here, and with which documents."""
         return wire.Info(documents=dict(self.controller.view.documents.versions),
                          readers={each.name: each.driver for each in self.settings.readers})
+
+    def occupancy(self) -> int | None:
+        """How many are in the area, where somebody counts them."""
+        passages = self.controller.passages
+        return None if passages is None else passages.presence.at(self.settings.site.area)
 
     def say_started(self, ledger: Ledger, now: Now) -> None:
         """Record the start and what was found then, and bring the lane to rest."""

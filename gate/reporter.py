@@ -51,11 +51,11 @@ class Reporter:
     def __init__(
         self, *, lane: Callable[[], Portal], ledger: Keeper, voice: Voice | None, inbox: Inbox,
         readers: Mapping[str, bool], stuck: Callable[[Now], list[str]], began: Now,
-        info: Callable[[], wire.Info] = wire.Info,
+        info: Callable[[], wire.Info] = wire.Info, occupancy: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._lane, self._ledger, self._voice, self._inbox = lane, ledger, voice, inbox
         self._readers, self._stuck, self._began = readers, stuck, began
-        self._info = info
+        self._info, self._occupancy = info, occupancy
         self._told: wire.Info | None = None
         self._missing: list[str] | None = None
         self._shown: tuple[str, str] = ("", "")
@@ -100,7 +100,7 @@ class Reporter:
         self._shown, self._state_due_mono = shown, now.mono + STATE_EVERY_S
         voice.state(wire.State(
             mode=lane.wish.value, portal=lane.state.value, outbox=self._ledger.depth(), epoch=self._ledger.epoch,
-            written_seq=self._ledger.written_seq, clock_trusted=now.trusted,
+            written_seq=self._ledger.written_seq, clock_trusted=now.trusted, occupancy=self._occupancy(),
         ))
 
     def _report_health(self, voice: Voice, now: Now) -> None:

@@ -40,6 +40,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
 
     areas: tuple[str, ...] = ("xuong-a",)
     roles: tuple[str, ...] = ()
+    company: str = ""
     schedule: str = ""
     from_: datetime | None = None
     until: datetime | None = None
@@ -78,6 +79,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contacts: tuple[str, ...] = ("passage",)
     portal: dict[str, Any] = {}
     admission: dict[str, Any] = {}
+    presence: dict[str, Any] | None = None
+    quotas: dict[str, Any] | None = None
     health: dict[str, Any] = {}
     """The config's section; the shipped packs that it names are published."""
     people: dict[str, Person] = {}

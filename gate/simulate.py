@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -18,18 +19,22 @@ from gate.clock import ManualClock
 from gate.controller import Controller
 from gate.effector import Effector
 from gate.errors import DeviceError, UsageError
-from gate.lane_settings import lane_of, view_of
+from gate.lane_settings import crossing_of, lane_of, view_of
 from gate.model import Direction, Now, Record, RosterEntry, Signal
 from gate.pack_files import read_pack
+from gate.passages import Passages
 from gate.policy.health.pack import pack_from_json
 from gate.policy.health.record import FACT
+from gate.policy.quotas import quotas_from_json
 from gate.policy.schedule import schedules_from_json
 from gate.ports import Patience
+from gate.presence import Presence
 from gate.scenario import Outcome, Person, Scenario, read_timeline
 from gate.simulated_codes import Wallets, citizen_number, number, pass_id
 from gate.trust import Keyring, Revocations
 from gate.view import DocumentSet
 
+HERE = "here"
 READERS = {"in": Direction.ENTRY, "in-2": Direction.ENTRY, "out": Direction.EXIT, "keys": Direction.ENTRY}
 """The readers of every scenario; codes can be guessed at `keys`."""
 
@@ -77,8 +82,16 @@ class Simulation:
         self.controller = Controller(
             clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
             lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
-            hands=Effector(self, self, (self,), self, Patience()),
+            hands=Effector(self, self, (self,), self, Patience()), passages=self.passages(view.zone),
         )
+
+    def passages(self, zone: ZoneInfo) -> Passages | None:
+        """Who is inside, where the scenario counts them: this gate's name is `here`."""
+        if self.scenario.presence is None:
+            return None
+        crossing = crossing_of(msgspec.convert(self.scenario.presence, config.Presence), HERE)
+        return Passages(Presence(HERE), crossing, site="simulation", area=self.scenario.area, zone=zone,
+                        keep=lambda moves: None)
 
     # --- the timeline ---
 
@@ -143,6 +156,12 @@ class Simulation:
     def do_mode(self, mode: str) -> list[model.Stimulus]:
         return [model.SetMode(model.Mode(mode), "operator", "scenario")]
 
+    def do_peer(self, holder: str, place: str) -> list[model.Stimulus]:
+        """The gate `there` says that somebody went to an area, or to the `street`."""
+        stamp = model.Stamp(int(self.clock.now().utc.timestamp() * 1000), 0, "there")
+        move = model.Move(holder, "" if place == "street" else place, self.people[holder].company, stamp)
+        return [model.PeerMoves("there", (move,))]
+
     def do_break(self, part: str) -> list[model.Stimulus]:
         """Break `disk` (not written), `flush` (never flushed), `barrier` (pins fail) or `lock` (stays released)."""
         self.broken.add(part)
@@ -188,6 +207,8 @@ class Simulation:
             revocations=Revocations(passes=frozenset(passes), holders=frozenset(revoked)),
             schedules=schedules_from_json(msgspec.json.encode(schedules)),
             packs={name: pack_from_json(read_pack(name)) for name in self.health.packs},
+            quotas=None if scenario.quotas is None else quotas_from_json(msgspec.json.encode(
+                {"schema": "gate.quotas/1", **scenario.quotas})),
             versions={"roster": 1}, published_at=scenario.published or scenario.start,
         )
 
@@ -271,4 +292,4 @@ class Simulation:
 
 def _entry(name: str, person: Person) -> RosterEntry:
     return RosterEntry(name, frozenset(person.areas), frozenset(person.roles), person.schedule, person.from_,
-                       person.until, facts={FACT: person.health})
+                       person.until, person.company, {FACT: person.health})

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from support_ledger import file_at
+
 from gate import wire
+from gate.ledger.file import Batch, Entry
 from gate.model import Alert, Direction, EventKind, Move, Now, PeerMoves, Record, Stamp
 from gate.passages import Passages
 from gate.peers import page_of
@@ -105,3 +108,28 @@ def test_restart_within_a_shift_keeps_what_was_brought_in():
     after.passages.each_turn(at(2))
     assert after.passages.presence.net == {"c1": 1}
     assert [move.holder for page in after.told.values() for move in page.moves] == ["an"]
+
+
+def test_moves_are_kept_with_the_events_that_tell_of_them(tmp_path):
+    rig = Rig(SHIFTS)
+    rig.passages.each_turn(at(1))
+    entries = [Entry(rig.passage(holder, direction, at(1)), at(1)) for holder, direction in (
+        ("an", Direction.ENTRY), ("binh", Direction.ENTRY), ("binh", Direction.EXIT), ("chi", Direction.ENTRY))]
+    file = file_at(tmp_path)
+    file.write(Batch(entries, moves=[peers_move("chi", 2, "yard"), peers_move("an", 0, "yard")]))
+    file.close()
+    again = file_at(tmp_path)
+    assert {move.holder: move.place for move in again.moves} == {"an": "hall", "binh": OUTSIDE, "chi": "yard"}
+    assert (again.brought_in, again.shift_millis) == ({"c1": 2}, entries[0].record.data["shift"])
+    again.close()
+
+
+def test_a_new_shift_begins_to_count_afresh_on_disk_too(tmp_path):
+    rig, file = Rig(SHIFTS), file_at(tmp_path)
+    for hour in (1, 9):
+        rig.passages.each_turn(at(hour))
+        file.write(Batch([Entry(rig.passage("an", Direction.ENTRY, at(hour)), at(hour))]))
+    file.close()
+    again = file_at(tmp_path)
+    assert again.brought_in == {"c1": 1}
+    again.close()

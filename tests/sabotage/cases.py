@@ -21,6 +21,18 @@ POWER_CUTS = "tests/proofs/test_crash_states.py::test_whatever_a_power_cut_leave
 ATTACK = "tests/test_documents.py::test_an_attack_is_named_and_leaves_what_was_in_force"
 
 CASES = (
+    Case("of two moves the later one stands, in whatever order they are heard",
+         "presence.py", "if last is not None and last.stamp >= move.stamp:", "if False:",
+         "tests/proofs/test_presence_proof.py"),
+    Case("who is let in counts before having passed",
+         "passages.py", "self.presence.expected = {", "_ = {",
+         "tests/test_scenarios.py::test_scenario_goes_as_it_says[quota_of_a_company]"),
+    Case("passages of a peer are believed only under that gate's own key",
+         "peers.py", "if key.issuer == gate]", "]",
+         "tests/test_peers.py::test_what_a_gate_did_not_sign_for_itself_is_not_believed"),
+    Case("who is inside outlives the process",
+         "ledger/moves.py", "            put_moves(db, [move])\n", "",
+         "tests/test_passages.py::test_moves_are_kept_with_the_events_that_tell_of_them"),
     Case("a grant waits for its record",
          "effector.py", "if ticket is None or not ticket.wait(self.patience.write_max_s):", "if ticket is None:",
          STUCK_LEDGER),
