@@ -227,7 +227,8 @@ def test_in_any_order_only_both_codes_of_one_person_open_and_each_counts_once(
     for pause_s, reader, person, part in scans:
         second += pause_s
         waiting = {place: half for place, half in waiting.items() if second - half[2] < 20}
-        partner = next((place for place, half in waiting.items() if half[0] == person and half[1] != part), None)
+        partner = next((place for place, half in reversed(waiting.items())
+                        if half[0] == person and half[1] != part), None)
         (decision,), view = show(view, (second, reader, PEOPLE[person][part]))
         assert decision.granted == (partner is not None)
         assert decision.holder == (person if decision.granted or part == "card" else "")
