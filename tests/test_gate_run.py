@@ -193,6 +193,19 @@ def test_revocation_takes_effect_in_a_running_gate(gate: Gate) -> None:
     assert gate.wait_event(*DECIDED, after_seq=applied.seq).data["reason"] == "REVOKED"
 
 
+def test_revocation_sent_over_the_broker_takes_effect_by_itself(gate: Gate, centre: Centre) -> None:
+    site = gate.site
+    amend(site, documents={"road": "mqtt"})
+    gate.start()
+    revoke_an(site)
+    site.gate("central", "documents", "send", "--repo", site.folder / "repo", "--keys", site.folder / "keys",
+              "--site", SITE, "--broker", "127.0.0.1", "--port", site.broker_port, "--username", "publisher",
+              "--password-file", site.folder / "publisher.password")
+    applied = gate.wait_event(EventKind.DOCUMENTS_APPLIED)
+    gate.scan("scanner-in", "an-pass")
+    assert gate.wait_event(*DECIDED, after_seq=applied.seq).data["reason"] == "REVOKED"
+
+
 def test_tampered_documents_are_refused_with_an_alert_and_the_last_good_set_stays(gate: Gate, centre: Centre) -> None:
     gate.start()
     revoke_an(gate.site)

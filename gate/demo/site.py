@@ -41,6 +41,10 @@ ACL = """\
 user {gate}
 topic write gate/1/{site}/{gate}/up/#
 topic read gate/1/{site}/{gate}/down/#
+topic read gate/1/{site}/documents/#
+
+user publisher
+topic readwrite gate/1/{site}/documents/#
 
 user recorder
 topic read gate/1/{site}/+/up/#
@@ -182,7 +186,7 @@ def _draw(site: DemoSite) -> None:
 
 def _broker_files(site: DemoSite) -> None:
     folder = site.folder
-    passwords = {user: secrets.token_urlsafe(18) for user in (GATE, "recorder", "operator")}
+    passwords = {user: secrets.token_urlsafe(18) for user in (GATE, "recorder", "operator", "publisher")}
     for user, password in passwords.items():
         (folder / f"{user}.password").touch(mode=0o600)
         (folder / f"{user}.password").write_text(password + "\n")
