@@ -199,6 +199,29 @@ wheel: venv  ## dist/gate-*.whl, to copy to a gate
 	rm -rf build
 	ls dist/*.whl
 
+# Debian 12 has Python 3.11, Debian 13 has 3.13; Raspberry Pi OS as well.
+.PHONY: deb
+deb: wheel  ## dist/gate_*.deb and gate-central_*.deb; ARCH=arm64 DEB_PYTHON=3.13 for a Pi with Debian 13
+	@.venv/bin/python packaging/build_deb.py --wheel dist/gate-*.whl --arch $(or $(ARCH),amd64) \
+		--python $(or $(DEB_PYTHON),3.11)
+
+.PHONY: debs
+debs: deb  ## the packages for every Pi as well: fails where a locked package has no wheel for one
+	@for python in 3.11 3.13; do
+		.venv/bin/python packaging/build_deb.py --wheel dist/gate-*.whl --arch arm64 --python $$python
+	done
+
+.PHONY: test-install
+test-install: deb  ## install, watch, kill, upgrade, roll back and remove under a real systemd (root; 2 min)
+	@$(call install_packages,systemd-container mmdebstrap)
+	[ -e var/install/root.tar ] || {
+		mkdir -p var/install
+		mmdebstrap --quiet --variant=minbase bookworm var/install/root.part.tar \
+			--include=systemd,systemd-sysv,udev,python3,libzbar0,libseccomp2
+		mv var/install/root.part.tar var/install/root.tar
+	}
+	GATE_INSTALL=$(CURDIR)/var/install .venv/bin/pytest tests/install --timeout 600 -v
+
 .PHONY: clean
 clean:  ## remove all that was made here, the environments included
 	@rm -rf .venv .venv-fuzz .venv-crosscheck .venv-mutation .venv-opencv .venv-lock .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info build dist var

@@ -18,7 +18,7 @@ from gate.cli import NOUNS
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted([*REPO.glob("*.md"), *REPO.glob("docs/**/*.md"), *REPO.glob("requirements/*.md")])
-FOLDERS = "|".join(("gate", "tests", "docs", "config", "systemd", "requirements", "bench"))
+FOLDERS = "|".join(("gate", "tests", "docs", "config", "systemd", "packaging", "requirements", "bench"))
 ENDINGS = "|".join(("py", "md", "yaml", "json", "service", "conf", "lock", "toml"))
 FILE = re.compile(rf"(?:{FOLDERS})/[\w./@-]+\.(?:{ENDINGS})")
 READERS_OWN = {"gate/drivers/badge.py", "gate/decoder/meal_card.py"}
