@@ -13,6 +13,7 @@ from typing import Any
 
 READERS = {
     "serial": "gate.drivers.serial_scanner:SerialScanner",
+    "keyboard_scanner": "gate.drivers.keyboard_scanner:KeyboardScanner",
     "camera": "gate.drivers.camera:CameraReader",
     "keypad": "gate.drivers.keypad:Keypad",
 }

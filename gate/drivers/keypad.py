@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from gate import config
 from gate.drivers.byte_reader import ByteReader, ByteSource
+from gate.drivers.evdev_keys import EvdevKeys
 from gate.drivers.serial_line import Baud, SerialLine
 from gate.model import Direction
 
@@ -92,8 +93,6 @@ class Keypad(ByteReader):
         kind, _, path = self._settings.source.partition(":")
         if kind == "line":
             return SerialLine(path, self._settings.baud)
-        from gate.drivers.evdev_keys import EvdevKeys  # noqa: PLC0415  (evdev is there only where a pad is)
-
         return EvdevKeys(path)
 
     def take(self, data: bytes, mono: float) -> None:

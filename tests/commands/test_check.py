@@ -15,7 +15,7 @@ from gate.config.reading import DRIVERS, load
 from gate.config.schema import key_table, schema
 
 REPO = Path(__file__).resolve().parents[2]
-EXAMPLES = ("gate.example.yaml", "simulation.yaml")
+EXAMPLES = ("gate.example.yaml", "gate.door.example.yaml", "simulation.yaml")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -30,10 +30,10 @@ def test_example_points_editors_to_the_schema(name):
     assert (REPO / "config" / first.rpartition("=")[2]).name == "gate.schema.json"
 
 
-def test_example_for_a_pi_shows_every_driver():
-    config = load(REPO / "config" / "gate.example.yaml", files=False)
-    assert {reader.driver for reader in config.readers} == set(drivers.READERS)
-    assert {indicator.driver for indicator in config.indicators} == set(drivers.INDICATORS)
+def test_examples_for_a_pi_show_every_driver():
+    configs = [load(REPO / "config" / name, files=False) for name in ("gate.example.yaml", "gate.door.example.yaml")]
+    assert {reader.driver for config in configs for reader in config.readers} == set(drivers.READERS)
+    assert {each.driver for config in configs for each in config.indicators} == set(drivers.INDICATORS)
 
 
 def test_faulty_config_is_printed_with_its_lines_and_exits_2(tmp_path, capsys):

@@ -31,6 +31,7 @@ EVERYTHING = READERS | BARRIERS | INDICATORS | CONTACTS
 SETTINGS = {
     "serial": {"port": "LINE"},
     "keypad": {"source": "line:LINE"},
+    "keyboard_scanner": {"port": "LINE"},
     "camera": {"socket": "LINE"},
     "badge": {"port": "LINE"},
     "relay": {"entry_pin": 17, "exit_pin": 27, "active_high": False, "max_on_s": 0.02},

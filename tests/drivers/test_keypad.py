@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import sys
 
 import pytest
 from hypothesis import given
@@ -109,11 +108,10 @@ def test_digits_typed_before_an_unplug_do_not_count_after_it(keypad_of, pty, hea
     assert heard.next().payload == b"12"
 
 
-def test_pad_without_evdev_is_waited_for_with_the_fix(monkeypatch, heard):
-    monkeypatch.setitem(sys.modules, "evdev", None)
+def test_pad_that_is_not_there_is_waited_for_with_the_fix(heard):
     keypad = Keypad("keypad", Direction.ENTRY, KeypadSettings(source="evdev:/dev/input/event99"))
     keypad.start(heard)
-    assert "apt install python3-evdev" in heard.next().detail
+    assert "group input" in heard.next().detail
     keypad.stop()
 
 
