@@ -81,6 +81,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     admission: dict[str, Any] = {}
     presence: dict[str, Any] | None = None
     quotas: dict[str, Any] | None = None
+    permits: dict[str, Any] | None = None
     health: dict[str, Any] = {}
     """The config's section; the shipped packs that it names are published."""
     people: dict[str, Person] = {}

@@ -25,6 +25,7 @@ from gate.pack_files import read_pack
 from gate.passages import Passages
 from gate.policy.health.pack import pack_from_json
 from gate.policy.health.record import FACT
+from gate.policy.permits import permits_from_json
 from gate.policy.quotas import quotas_from_json
 from gate.policy.schedule import schedules_from_json
 from gate.ports import Patience
@@ -209,6 +210,8 @@ class Simulation:
             packs={name: pack_from_json(read_pack(name)) for name in self.health.packs},
             quotas=None if scenario.quotas is None else quotas_from_json(msgspec.json.encode(
                 {"schema": "gate.quotas/1", **scenario.quotas})),
+            permits=None if scenario.permits is None else permits_from_json(msgspec.json.encode(
+                {"schema": "gate.permits/1", **scenario.permits})),
             versions={"roster": 1}, published_at=scenario.published or scenario.start,
         )
 

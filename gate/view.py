@@ -16,6 +16,7 @@ from gate.policy.crossing import Crossing
 from gate.policy.health.pack import HealthPolicy, Pack
 from gate.policy.live_codes import LiveCodes
 from gate.policy.pairs import Pairs
+from gate.policy.permits import Permits
 from gate.policy.quotas import Quotas
 from gate.policy.schedule import Schedules
 from gate.presence import Presence
@@ -42,6 +43,7 @@ class DocumentSet:
     schedules: Schedules = field(default_factory=Schedules)
     packs: Mapping[str, Pack] = field(default_factory=dict)
     quotas: Quotas | None = None
+    permits: Permits | None = None
     versions: Mapping[str, int] = field(default_factory=dict)
     published_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -25,6 +25,7 @@ from gate.documents.roster_file import RosterFile
 from gate.errors import DocumentError
 from gate.model import Documents, Fault
 from gate.policy.health.pack import packs_from_json
+from gate.policy.permits import permits_from_json
 from gate.policy.quotas import quotas_from_json
 from gate.policy.schedule import schedules_from_json
 from gate.strict_json import NOT_IN_FORM
@@ -32,8 +33,8 @@ from gate.trust import Keyring, Revocations, keyring_from_json, revocations_from
 from gate.view import NO_DOCUMENTS, DocumentSet
 
 ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
-PACKS, QUOTAS = "packs.json", "quotas.json"
-OPTIONAL = frozenset({PACKS, QUOTAS})
+PACKS, QUOTAS, PERMITS = "packs.json", "quotas.json", "permits.json"
+OPTIONAL = frozenset({PACKS, QUOTAS, PERMITS})
 """Documents that a publisher may leave out; a gate that needs one denies without it."""
 NOTE_MAX_BYTES = 16_384
 
@@ -116,6 +117,7 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
             schedules=read_document(SCHEDULES, (folder / SCHEDULES).read_bytes()),
             packs=read_document(PACKS, (folder / PACKS).read_bytes()) if PACKS in note.targets else {},
             quotas=read_document(QUOTAS, (folder / QUOTAS).read_bytes()) if QUOTAS in note.targets else None,
+            permits=read_document(PERMITS, (folder / PERMITS).read_bytes()) if PERMITS in note.targets else None,
             roster=RosterFile(folder / ROSTER, token_key),
             versions=note.versions,
             published_at=note.published_at,
@@ -125,7 +127,7 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
 
 
 def read_document(name: str, content: bytes) -> Any:
-    """Read one of the JSON documents: a Keyring, Revocations, Schedules, Quotas, or the packs by their ids.
+    """Read one of the JSON documents: a Keyring, Revocations, Schedules, Quotas, Permits, or the packs by their ids.
 
     Raises:
         DocumentError: not in form; the text begins with the document's name.
@@ -138,7 +140,7 @@ def read_document(name: str, content: bytes) -> Any:
 
 _READERS: dict[str, Callable[[bytes], Any]] = {
     ISSUERS: keyring_from_json, REVOCATIONS: revocations_from_json, SCHEDULES: schedules_from_json,
-    PACKS: packs_from_json, QUOTAS: quotas_from_json,
+    PACKS: packs_from_json, QUOTAS: quotas_from_json, PERMITS: permits_from_json,
 }
 
 

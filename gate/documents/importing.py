@@ -33,6 +33,7 @@ from gate.documents import (
     ISSUERS,
     OPTIONAL,
     PACKS,
+    PERMITS,
     QUOTAS,
     REVOCATIONS,
     ROSTER,
@@ -51,6 +52,7 @@ from gate.durable import only_one, point, sync, sync_tree, write_whole
 from gate.errors import DocumentError, StoreError, UsageError
 from gate.model import Now
 from gate.policy.health.pack import PACKS_MAX_BYTES
+from gate.policy.permits import PERMITS_MAX_BYTES
 from gate.policy.quotas import QUOTAS_MAX_BYTES
 from gate.policy.schedule import SCHEDULES_MAX_BYTES
 from gate.trust import DOCUMENT_MAX_BYTES
@@ -62,6 +64,7 @@ TARGET_MAX_BYTES = {
     SCHEDULES: SCHEDULES_MAX_BYTES,
     PACKS: PACKS_MAX_BYTES,
     QUOTAS: QUOTAS_MAX_BYTES,
+    PERMITS: PERMITS_MAX_BYTES,
 }
 """The documents that a set holds, and the longest each may be whatever its signature allows."""
 

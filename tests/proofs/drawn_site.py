@@ -22,6 +22,7 @@ from gate.policy.attempts import Attempts, Tally
 from gate.policy.crossing import Crossing
 from gate.policy.health.pack import pack_from_json
 from gate.policy.pairs import Pairs
+from gate.policy.permits import Permit, Permits
 from gate.policy.quotas import Quotas
 from gate.policy.schedule import schedules_from_json
 from gate.presence import OUTSIDE, Move, Presence, Stamp
@@ -37,6 +38,7 @@ AREAS = ("xuong-a", "kho", "*")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = ("00:00", "05:59", "06:00", "08:30", "11:59", "12:00", "13:00", "18:00", "22:00", "24:00")
 PEOPLE, STAFF = 12, 20
+COMPANIES = ("cty-a", "cty-b")
 TIMED_S, OCCUPANCY_MAX, QUOTA = 3600.0, 6, 8
 CROWDS = 6
 """So many different crowds are on a site, one for each case."""
@@ -94,6 +96,10 @@ class Plain:
     packs: frozenset[str]
     quota: int | None
     crowd_of: dict[Presence, Crowd]
+    company_of: dict[str, str]
+    permits: dict[str, tuple[date | None, date | None, bool]] | None
+    """Of each business the first day, the last day, and whether it is suspended; None: nobody needs a permit."""
+    permit_required: bool
 
 
 class Drawn:
@@ -189,10 +195,14 @@ class Drawn:
         published = NOON - timedelta(seconds=rng.choice((0, 3600, 86_400, 86_399, 86_401)))
         revoked = {*holders, *(f"pass {each}" for each in passes), *(f"key {each}" for each in withdrawn)}
         crowds = [self.crowd() for _ in range(CROWDS)]
+        company_of = {name: rng.choice(("", *COMPANIES, "cty-c")) for name in people}
+        permits, required = self.draw_permits(), rng.random() < 0.3
         plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(revoked), published,
-                      health, packs, rng.choice((None, None, QUOTA)), {present(crowd): crowd for crowd in crowds})
-        entries = {name: RosterEntry(name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end,
-                                     facts={"health": health[name]}) for name, paper in people.items()}
+                      health, packs, rng.choice((None, None, QUOTA)), {present(crowd): crowd for crowd in crowds},
+                      company_of, permits, required)
+        entries = {name: RosterEntry(
+            name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end, company_of[name],
+            {"health": health[name]}) for name, paper in people.items()}
         keyring = Keyring(Key(b"key-%d" % n, key.public_key(), "khu-a", "pass", "", *life)
                           for n, (key, life) in enumerate(zip(self.keys, self.lives, strict=True)))
         file = {"schema": "gate.schedules/1", "schedules": schedules, "holidays": holidays}
@@ -200,7 +210,20 @@ class Drawn:
             keyring=keyring, roster=DictRoster(entries, holder_of), published_at=published,
             schedules=schedules_from_json(msgspec.json.encode(file)), packs={name: COMPILED[name] for name in packs},
             quotas=Quotas(plain.quota, STAFF),
+            permits=None if permits is None else Permits(
+                required, {name: Permit(*each) for name, each in permits.items()}),
             revocations=Revocations(passes, holders, frozenset(key_id(each.encode()) for each in withdrawn)))
+
+    def draw_permits(self) -> dict[str, tuple[date | None, date | None, bool]] | None:
+        """Permits that begin or end about today, some suspended; or no such document."""
+        rng = self.rng
+        if rng.random() < 0.4:
+            return None
+        return {name: (rng.choice((None, self.day(-5, 1))), rng.choice((None, self.day(-1, 5))), rng.random() < 0.2)
+                for name in COMPANIES}
+
+    def day(self, earliest: int, latest: int) -> date:
+        return NOON.date() + timedelta(days=self.rng.randint(earliest, latest))
 
     def view(self) -> View:
         """One gate's settings and state."""

@@ -143,10 +143,23 @@ def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
     lists = [paper.areas for paper in papers if paper.areas]
     if not lists or not all({view.area, "*"} & areas for areas in lists):
         return "NO_ACCESS_RIGHTS"
+    if not has_permit(plain, plain.company_of.get(holder, ""), now.utc.astimezone(view.zone).date(), now.trusted):
+        return "PERMIT"
     schedule = plain.schedule_of.get(holder, "")
     if now.trusted and schedule and not is_open(plain, schedule, now.utc.astimezone(view.zone).replace(tzinfo=None)):
         return "OUT_OF_TIME_RANGE"
     return "NEEDS_SECOND_CODE" if certificates == "required" and not code.paper else ""
+
+
+def has_permit(plain: Plain, company: str, today: date, date_is_known: bool) -> bool:
+    """Whether somebody's business may work; who has none needs no permit, and what a wrong clock says is not held."""
+    if not company or plain.permits is None:
+        return True
+    if company not in plain.permits:
+        return not plain.permit_required
+    first, last, suspended = plain.permits[company]
+    early, late = first is not None and today < first, last is not None and last < today
+    return not suspended and not (date_is_known and (early or late))
 
 
 def is_open(plain: Plain, schedule: str, local: datetime) -> bool:
