@@ -52,13 +52,17 @@ TOPICS = (
     Topic("live", wire.Live, qos=0),
     Topic("alert/{id}", wire.AlertState, qos=1, retain=True),
     Topic("passages", wire.SignedPassages, qos=1, retain=True),
+    Topic("reply/{client}", wire.Reply, qos=0),
     Topic("ack", wire.SignedAck, qos=1, gate_sends=False),
+    Topic("command/{verb}", wire.SignedCommand, qos=1, gate_sends=False),
 )
 PARAMETERS = {
     "site": "The site's id in its config: a-z, 0-9 and hyphens.",
     "gate": "The gate's id, unique in its site.",
     "page": "00 to 63: a page of the gate's passages, which its peers listen to as well.",
     "id": "The alert's id; an empty retained payload clears it.",
+    "client": "Whoever commanded, by the name that the command gave: a-z, 0-9 and hyphens.",
+    "verb": "open, open-for, override, lockdown, evacuate, normal, reset-passback, identify, documents or restart.",
 }
 
 
@@ -110,7 +114,7 @@ def _message(topic: Topic) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    structs = [wire.Message, wire.Ack, wire.Passages, *(topic.data for topic in TOPICS)]
+    structs = [wire.Message, wire.Ack, wire.Command, wire.Passages, *(topic.data for topic in TOPICS)]
     _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         schema["description"] = _one_line(schema["description"])

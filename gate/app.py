@@ -7,6 +7,7 @@ Outputs are safe before anything slow is touched; readers start last, when a sca
 from __future__ import annotations
 
 import gc
+import secrets
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from zoneinfo import ZoneInfo
 import gate
 from gate import config, drivers, wire
 from gate.clock import Clock
+from gate.command_desk import read_kept
+from gate.command_post import CommandPost
 from gate.controller import Controller
 from gate.documents import DocumentWatcher, keys_left_out, load_documents
 from gate.documents.fetcher import DocumentFetcher
@@ -45,6 +48,7 @@ from gate.model import (
     Scan,
     Tick,
 )
+from gate.obey import COUNTERS, Obedience
 from gate.passages import Passages
 from gate.portal import OPENING, Portal
 from gate.ports import NoFeed, Patience
@@ -57,7 +61,7 @@ from gate.view import NO_DOCUMENTS, DocumentSet, View
 from gate.watchdog import Watchdog, notify, watchdog_interval_s
 
 Part = Barrier | Indicator | Ledger | ReleaseGuard | Uplink | DocumentWatcher | DocumentFetcher
-GUESSABLE = frozenset({"keypad"})
+GUESSABLE = frozenset({"keypad", "matrix_keypad", "wiegand"})
 """Drivers at which a person can try codes one after another."""
 
 
@@ -138,6 +142,7 @@ class Daemon:
             view=replace(self.view(), documents=documents, mode=mode),
             hands=Effector(ledger, barrier, indicators, uplink or NoFeed(), self.patience()),
             each_turn=(watchdog.pet, reporter.report),
+            obey=Obedience(uplink.reply, self.fetcher.look if self.fetcher else None) if uplink else None,
         )
         if uplink is not None:
             self.start_uplink(uplink)
@@ -220,7 +225,15 @@ class Daemon:
             ledger, self.settings.mqtt, own_key=load_private_key(key_file) if key_file else None,
             site=self.settings.site.id, gate=self.settings.gate.id,
             keyring=lambda: self.controller.view.documents.keyring, clock=clock, say=self.inbox.put,
-            on_documents=self.fetcher.nudge if self.fetcher else None,
+            on_documents=self.fetcher.nudge if self.fetcher else None, commands=self.make_command_post(ledger, clock),
+        )
+
+    def make_command_post(self, ledger: Ledger, clock: Clock) -> CommandPost:
+        """Where commands are believed, none of them twice, whatever happened to the gate in between."""
+        return CommandPost(
+            self.settings.site.id, self.settings.gate.id, counters=read_kept(ledger.recall(COUNTERS)), clock=clock,
+            documents=lambda: self.controller.view.documents, say=self.inbox.put,
+            make_nonce=lambda: secrets.token_hex(16),
         )
 
     def make_fetcher(self, config_file: Path) -> DocumentFetcher | None:
@@ -253,7 +266,8 @@ class Daemon:
         """A reader, not yet started."""
         self.readers_there[each.name] = True
         driver = drivers.resolve(drivers.READERS, each.driver)
-        reader: Reader = driver(each.name, Direction(each.direction), each.settings)
+        pins = (self.pins,) if each.driver in drivers.PIN_READERS else ()
+        reader: Reader = driver(each.name, Direction(each.direction), each.settings, *pins)
         return reader
 
     def start_inputs(self, readers: Sequence[Reader], watcher: DocumentWatcher) -> None:

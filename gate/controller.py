@@ -20,6 +20,7 @@ from gate.effector import Effector, brief
 from gate.errors import PartError
 from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
+from gate.order import Order
 from gate.passages import Passages
 from gate.view import NoRoster, View
 
@@ -36,10 +37,11 @@ class Controller:
     def __init__(
         self, *, clock: Clock, view: View, lane: portal.Portal, hands: Effector,
         each_turn: Iterable[Callable[[Now], None]] = (), passages: Passages | None = None,
+        obey: Callable[[Controller, Order, Now], None] | None = None,
     ) -> None:
         self.clock, self.view, self.lane, self.hands = clock, view, lane, hands
         self.each_turn = tuple(each_turn)
-        self.passages = passages
+        self.passages, self.obey = passages, obey
         if passages is not None:
             self.view = replace(view, presence=passages.presence, crossing=passages.crossing)
             self.each_turn += (passages.each_turn,)
@@ -77,7 +79,7 @@ class Controller:
         if self.doom is not None and not self.lane.emergency:
             raise self.doom
 
-    def understand(self, stimulus: model.Stimulus, now: Now) -> portal.Fact:
+    def understand(self, stimulus: model.Stimulus, now: Now) -> portal.Fact:  # noqa: PLR0912  (one a stimulus)
         """Make a fact for the lane of it, after noting what it means to the core itself."""
         match stimulus:
             case model.Scan():
@@ -88,11 +90,13 @@ class Controller:
                 return decision
             case model.CodeBegun():
                 self.rehearse(now)
-            case model.SetMode(mode=mode):
+            case Order() if self.obey is not None:
+                self.obey(self, stimulus, now)
+            case model.SetMode(mode=mode, for_s=None):
                 self.view = replace(self.view, mode=mode)
                 self.hands.ledger.remember("mode", mode.value.encode())
                 return stimulus
-            case model.Contact() | model.Tick():
+            case model.SetMode() | model.Contact() | model.Tick():
                 return stimulus
             case model.Flushed():
                 self.hands.fault("ledger", None)

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
+from gate.order import Order
+
 PAYLOAD_MAX_BYTES = 4096
 """The longest payload that any reader hands on; a version 40 QR holds 2,953 bytes."""
 
@@ -63,6 +65,9 @@ class Reason(Enum):
     QUOTA = (164, "quota")
     NEEDS_SECOND_CODE = (164, "needs_second_code")
     NOT_LIVE = (164, "not_live")
+    NEEDS_SECOND_PERSON = (164, "needs_second_person")
+    NO_HOST = (164, "no_host")
+    INTERLOCK = (164, "interlock")
     STORE_SLOW = (164, "store_slow")
     PORTAL_BUSY = (164, "portal_busy")
     INTERNAL_ERROR = (164, "internal_error")
@@ -98,6 +103,7 @@ class EventKind(StrEnum):
     LEDGER_PRUNED = "LedgerPruned"
     OUTPUT_FAULT = "OutputFault"
     STORE_FAULT = "StoreFault"
+    COMMAND = "Command"
 
 
 class Mode(StrEnum):
@@ -122,13 +128,17 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One payload as a reader read it; `size` orders several codes in one view (largest first)."""
+    """One payload as a reader read it; `size` orders several codes in one view (largest first).
+
+    `card`: a reader of cards says so (`gate.decoder.card`). No code can: a number that is printed on a card opens nothing.
+    """
 
     reader: str
     direction: Direction
     payload: bytes
     read_mono: float
     size: int = 0
+    card: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +158,12 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class SetMode:
-    """A verified command asks for a mode."""
+    """A verified command asks for a mode, or with `for_s` for free access that ends by itself."""
 
     mode: Mode
     actor: str
     cause: str
+    for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +231,7 @@ class PeerMoves:
     moves: tuple[Move, ...]
 
 
-Stimulus = Scan | CodeBegun | Contact | SetMode | Documents | Flushed | ReaderState | PeerMoves | Fault | Tick
+Stimulus = Scan | CodeBegun | Contact | SetMode | Order | Documents | Flushed | ReaderState | PeerMoves | Fault | Tick
 
 
 # --- what admission makes of a scan --------------------------------------------------------------------
@@ -309,7 +320,8 @@ class Step:
 class Decision:
     """Admission's whole answer to one scan; `rule` names the rule that spoke, `hint` a wrong code's kind.
 
-    `observed` names the rules that would have refused, had this gate enforced them; `alerts` calls the operators.
+    `observed` names the rules that would have refused, had this gate enforced them; `alerts` calls the operators. Where
+    an operator asked instead of a code, it was `actor`, because of `cause`.
     """
 
     granted: bool
@@ -324,6 +336,8 @@ class Decision:
     hint: str = ""
     observed: tuple[str, ...] = ()
     alerts: bool = False
+    actor: str = ""
+    cause: str = ""
     steps: tuple[Step, ...] = ()
 
 
@@ -342,6 +356,7 @@ class Signal(StrEnum):
     ALARM = "alarm"
     LOCKDOWN = "lockdown"
     FREE = "free"
+    IDENTIFY = "identify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +409,7 @@ ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
     "fault-ledger", "fault-issuers", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
     "presence-clock", "presence-refused",
-    "ack-refused", "events-refused", "publish-refused", "denied-person",
+    "ack-refused", "command-refused", "events-refused", "publish-refused", "denied-person",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""
 

@@ -14,7 +14,7 @@ from gate.model import Alert, Direction, EventKind, Move, Now, Record
 from gate.peers import page_of, page_of_moves
 from gate.policy.crossing import Crossing
 from gate.portal import Portal
-from gate.presence import Presence, data_of
+from gate.presence import OUTSIDE, Presence, data_of
 
 LOOK_S = 1.0
 """How often it is looked whether a shift has ended."""
@@ -68,6 +68,24 @@ class Passages:
         self._ahead ^= {said.gate}
         detail = f"the clock of {', '.join(sorted(self._ahead))} is ahead: what it says of passages is left out"
         return [Alert("presence-clock", bool(self._ahead), detail if self._ahead else "")]
+
+    def reset(self, now: Now, *, holder: str = "", area: str = "") -> int:
+        """Have people stand before this gate, so that they may enter: one, those in an area, or all who are inside.
+
+        Gives how many; the site's other gates hear of it as of passages.
+        """
+        outside = self.crossing.outside
+        if holder:
+            whom = [(holder, next((each.company for each in self.presence.everybody() if each.holder == holder), ""))]
+        else:
+            whom = [(each.holder, each.company) for each in self.presence.everybody()
+                    if each.place not in (OUTSIDE, outside) and area in ("", each.place)]
+        moves = [self.presence.put(each, outside, company, now) for each, company in whom]
+        if moves:
+            self._keep(moves)
+        for page in {page_of(move.holder) for move in moves} if self._tell else ():
+            self._tell_page(page)
+        return len(moves)
 
     def each_turn(self, now: Now) -> None:
         """Let a shift end, once its time is certain."""

@@ -75,8 +75,12 @@ class Presence:
 
     def go(self, holder: str, place: str, company: str, now: Now) -> Move:
         """Make the move that a passage at this gate is, later than everything known."""
-        move = Move(holder, place, company, self._next(now))
         self.net[company] += -1 if place == OUTSIDE else 1
+        return self.put(holder, place, company, now)
+
+    def put(self, holder: str, place: str, company: str, now: Now) -> Move:
+        """Make a move without a passage, as an operator's correction is one; shares stay as they were counted."""
+        move = Move(holder, place, company, self._next(now))
         self.merge(move, now.mono)
         return move
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gate.decoder.wrong import HINTS
 from gate.model import EventKind, Reason
+from gate.order import Refusal
 
 
 class Text(NamedTuple):
@@ -68,6 +69,12 @@ TEXTS: dict[Reason, Text] = {
     Reason.NOT_LIVE: Text("Không phải mã đang chạy trên điện thoại", "Not the live code of a phone",
                           "Mở trang thẻ trên điện thoại và đưa mã mới nhất.",
                           "Open your pass on your phone and show the newest code."),
+    Reason.NEEDS_SECOND_PERSON: Text("Cần hai người cùng vào", "Two people have to enter together",
+                                     "Mời người thứ hai đưa mã.", "The second person: please show your code."),
+    Reason.NO_HOST: Text("Người tiếp khách không có mặt", "Your host is not here", _GUARD_VI, _GUARD_EN),
+    Reason.INTERLOCK: Text("Cửa bên kia đang mở", "The other door is open",
+                           "Vui lòng đợi cửa kia đóng rồi quét lại.",
+                           "Please wait until it is shut, then scan again."),
     Reason.STORE_SLOW: Text("Cổng đang bận", "The gate is busy", _AGAIN_VI, _AGAIN_EN),
     Reason.PORTAL_BUSY: Text("Cổng đang có người qua", "Somebody is going through",
                              "Vui lòng đợi rồi quét lại.", "Please wait, then scan again."),
@@ -131,6 +138,7 @@ KINDS: dict[EventKind, Words] = {
     EventKind.LEDGER_PRUNED: Words("Sổ đã dọn bớt", "Ledger pruned"),
     EventKind.OUTPUT_FAULT: Words("Lỗi thiết bị ra", "Output fault"),
     EventKind.STORE_FAULT: Words("Lỗi lưu trữ", "Store fault"),
+    EventKind.COMMAND: Words("Lệnh điều khiển", "Command"),
 }
 
 STATES: dict[str, Words] = {
@@ -150,6 +158,32 @@ STATES: dict[str, Words] = {
     "locked_down": Words("khóa chặt", "locked down"),
 }
 """What `up/status` and `up/state` say of a gate, its mode and its portal."""
+
+
+REFUSALS: dict[Refusal, Words] = {
+    Refusal.RETAINED: Words("lệnh được broker lưu lại, không phải lệnh mới", "a retained message, not a new command"),
+    Refusal.MALFORMED: Words("lệnh không đúng dạng", "not in the form of a command"),
+    Refusal.UNSIGNED: Words("không có chữ ký của người vận hành nào được công nhận",
+                            "not signed by an operator whom the gate knows"),
+    Refusal.ANOTHER_GATE: Words("lệnh dành cho cổng khác", "a command for another gate"),
+    Refusal.REASONLESS: Words("thiếu lý do", "no reason is given"),
+    Refusal.ROLE: Words("vai trò không đủ quyền", "the role does not reach that far"),
+    Refusal.LATE: Words("lệnh đến quá muộn", "it comes too late"),
+    Refusal.REPEATED: Words("lệnh đã dùng rồi", "it has been used already"),
+    Refusal.LOCKDOWN: Words("cổng đang khóa: hãy đưa về bình thường trước", "in lockdown: go back to normal first"),
+    Refusal.LANE: Words("làn không mở được lúc này", "the lane cannot open now"),
+    Refusal.NO_PRESENCE: Words("cổng này không đếm người bên trong", "this gate does not count who is inside"),
+    Refusal.BY_HAND: Words("tài liệu được nhập bằng tay ở cổng này", "documents come by hand to this gate"),
+}
+"""Why a command was not carried out."""
+
+
+def refusal_words(refusal: str) -> Words:
+    """A refusal as a reply names it; one that this release does not know is said as it stands."""
+    try:
+        return REFUSALS[Refusal(refusal)]
+    except ValueError:
+        return Words(refusal, refusal)
 
 
 def kind_words(kind: str) -> Words:

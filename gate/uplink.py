@@ -26,6 +26,7 @@ import msgspec
 from gate import wire
 from gate.acks import read_ack
 from gate.clock import Clock
+from gate.command_post import CommandPost
 from gate.config import Mqtt
 from gate.cose import PrivateKey
 from gate.delivery import Delivery
@@ -34,6 +35,7 @@ from gate.model import Fault, PeerMoves
 from gate.mqtt_client import Answered, Arrived, Down, Happening, Link, Up
 from gate.noticeboard import NoticeBoard
 from gate.peers import page_name, read_page, sign_page
+from gate.texts import refusal_words
 from gate.trust import Keyring, kid_of
 
 log = logging.getLogger("gate.uplink")
@@ -98,7 +100,7 @@ class Uplink:
     def __init__(
         self, outbox: Outbox, settings: Mqtt, *, site: str, gate: str, keyring: Callable[[], Keyring], clock: Clock,
         say: Callable[[Fault | PeerMoves], None], own_key: PrivateKey | None = None, rng: Random | None = None,
-        on_documents: Callable[[bytes], None] | None = None,
+        on_documents: Callable[[bytes], None] | None = None, commands: CommandPost | None = None,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -109,6 +111,7 @@ class Uplink:
         self._say = say
         self._own_key = own_key
         self._on_documents = on_documents
+        self._commands = commands
         self._documents_topic = wire.documents(site, "index")
         self._rng = rng or SystemRandom()
         self._boot = f"{self._rng.getrandbits(64):016x}"
@@ -183,15 +186,20 @@ class Uplink:
         """Publish `up/live` now, or not at all."""
         self._mention("live", wire.Live(kind=kind, event=event))
 
+    def reply(self, client: str, reply: wire.Reply) -> None:
+        """Answer a command on `up/reply/{client}`, or nobody where the client is not named."""
+        if client:
+            self._mention("reply", reply, tail=f"reply/{client}")
+
     # --- messages ---
 
     def _keep(self, tail: str, name: str, data: msgspec.Struct | None) -> None:
         self._board.keep(tail, name, data)
         self._link.wake()
 
-    def _mention(self, name: str, data: msgspec.Struct) -> None:
+    def _mention(self, name: str, data: msgspec.Struct, *, tail: str = "") -> None:
         if self._link.up:
-            self._board.mention(name, name, data)
+            self._board.mention(tail or name, name, data)
             self._link.wake()
 
     def _will(self) -> tuple[str, bytes]:
@@ -205,6 +213,8 @@ class Uplink:
     def _message(self, name: str, data: msgspec.Struct) -> bytes:
         self._messages += 1
         number, utc = f"{self._boot}.{self._messages}", self._clock.now().utc
+        if isinstance(data, wire.State) and self._commands is not None:
+            data = msgspec.structs.replace(data, nonce=self._commands.nonce())
         if isinstance(data, wire.Passages):
             assert self._own_key is not None
             return sign_page(data, self._own_key, kid_of(self._own_key.public_key()), id=number, time=utc)
@@ -269,6 +279,8 @@ class Uplink:
                 self._board.begin_again()  # a broker may have forgotten what it retained
                 self._clear("publish-refused")
                 self._link.subscribe(self._ack_topic)
+                if self._commands is not None:
+                    self._link.subscribe(self._commands.topics)
                 if self._on_documents is not None:
                     self._link.subscribe(self._documents_topic)
                 if self._own_key is not None:
@@ -296,6 +308,8 @@ class Uplink:
         if message.topic == self._ack_topic:
             if self._settings.ack == "recorder" and not message.retained:
                 self._hear_ack(message.payload)
+        elif self._commands is not None and self._commands.is_command(message.topic):
+            self._hear_command(self._commands, message)
         elif message.topic == self._documents_topic:
             if self._on_documents is not None:
                 self._on_documents(message.payload)
@@ -357,6 +371,15 @@ class Uplink:
         if self._failure:
             self._failure = ""
             self._say(Fault("uplink", None))
+
+    def _hear_command(self, commands: CommandPost, message: Arrived) -> None:
+        refused = commands.hear(message)
+        if refused is None:
+            self._clear("command-refused")
+            return
+        self.reply(*refused)
+        why = refusal_words(refused.reply.refusal)
+        self._raise("command-refused", f"a command to {refused.reply.verb} was refused: {why.vi} / {why.en}")
 
     def _hear_peer(self, topic: str, payload: bytes) -> None:
         """Take in a page of passages, our own too: it may be all that is left of a ledger that was lost."""

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -27,6 +27,10 @@ EVENT_MAX_BYTES = 8192
 BATCH_MAX_BYTES = BATCH_MAX_EVENTS * EVENT_MAX_BYTES
 PASSAGES_MAX = 2048
 """Moves on one page of presence: at 64 pages, 131,072 people whom one gate saw last."""
+COMMAND_MAX_BYTES = 4096
+REASON_MAX_CHARS = 300
+OPEN_MAX_MINUTES = 720
+"""The longest timed opening: a shift."""
 DOCUMENT_CHUNK_BYTES = 128 * 1024
 GENESIS = bytes(32)
 """The hash before the first event of an epoch."""
@@ -252,6 +256,46 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     up_to_seq: int
     hash: str
     greeting: bool = False
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator asks of one gate; `nonce` is the newest that it published, `counter` higher than ever before.
+
+    `minutes` belong to open-for; `direction` to open; `holder` to override and reset-passback, which takes an `area`
+    instead, or neither: everybody.
+    """
+
+    site: str
+    gate: str
+    verb: str
+    actor: str
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_MAX_CHARS)]
+    nonce: str
+    counter: Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
+    minutes: Annotated[float, msgspec.Meta(ge=0, le=OPEN_MAX_MINUTES)] = 0.0
+    direction: Literal["entry", "exit"] = "entry"
+    holder: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    area: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class SignedCommand(msgspec.Struct, frozen=True):
+    """`down/command/{verb}`: a `Command` as JSON in a COSE_Sign1 (EdDSA), in base64; the answer goes to `client`."""
+
+    client: str
+    sign1: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """`up/reply/{client}`: what became of the command whose message id was `command`.
+
+    `refusal` is empty when it is done; of one that was `repeated`, `detail` is the last counter under its key.
+    """
+
+    command: str
+    verb: str
+    done: bool
+    refusal: str = ""
+    detail: str = ""
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True):

@@ -109,7 +109,7 @@ def test_the_asyncapi_document_has_every_topic_of_the_wire_format_and_no_other()
         if (shared := channel["address"].removeprefix("gate/1/{site}/")).startswith("presence/"):
             described.add(shared)
             continue
-        topic = channel["address"].format(site="kcn-1", gate="cong-a", id="{id}")
+        topic = channel["address"].format(site="kcn-1", gate="cong-a", id="{id}", client="{client}", verb="{verb}")
         site, name, tail = wire.parse_topic(topic) or ("", "", "")
         assert (site, name) == ("kcn-1", "cong-a")
         described.add(tail)

@@ -34,6 +34,7 @@ from gate.central.keys import enter_key, load_signing_key, make_private_key, rea
 from gate.central.pass_files import Carried, staging, write_files
 from gate.central.people import find_person, import_people
 from gate.errors import UsageError
+from gate.order import Role
 from gate.trust import Key, key_id, kid_of
 from gate.wire import is_id
 
@@ -46,6 +47,8 @@ def make_key(args: argparse.Namespace) -> int:
         raise UsageError(f"--issuer {args.issuer!r}: an id has a-z, 0-9 and hyphens")
     if args.days is not None and not 1 <= args.days <= DAYS_MAX:
         raise UsageError(f"--days {args.days}: a key lives for 1 to {DAYS_MAX} days")
+    if (args.role is not None) is not (args.purpose == "operator"):
+        raise UsageError("--role and --purpose operator go together")
     now, issuers = _now(), _issuers(args, args.out)
     if issuers.exists():
         read_issuers(issuers)  # before there is a key that cannot be entered
@@ -53,6 +56,7 @@ def make_key(args: argparse.Namespace) -> int:
     key = Key(
         kid_of(public_key), public_key, args.issuer, args.purpose, args.country, valid_from_at=now - CLOCK_LEEWAY,
         valid_until_at=now + timedelta(days=args.days) if args.days else None, issuer_name=args.name,
+        role=Role[(args.role or "viewer").upper()],
     )
     enter_key(issuers, key)
     _say(args, f"{args.out}: the private key; keep it secret, and a copy in a safe place\n"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from gate.central import issue_actions as actions
 from gate.central import people_csv
 from gate.central.db import DEFAULT_URL
+from gate.order import Role
 from gate.trust import Purpose
 
 HELP = "keys, people, passes, number codes, cards"
@@ -31,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     key.add_argument("--issuer", required=True, help="id of who signs: a-z, 0-9, hyphens")
     key.add_argument("--name", default="", help="the issuer's name as people read it, printed on cards")
     key.add_argument("--purpose", choices=get_args(Purpose), default="pass")
+    key.add_argument("--role", choices=[role.name.lower() for role in Role],
+                     help="with --purpose operator: how far their commands reach")
     key.add_argument("--country", default="VN")
     key.add_argument("--days", type=int, help="end of the key's life; without it there is none")
     _key_options(key)

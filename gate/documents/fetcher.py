@@ -32,7 +32,7 @@ class DocumentFetcher:
         self._poll_s = poll_s
         self._changed = threading.Condition()
         self._newest = self._fetched = b""
-        self._stopping = False
+        self._stopping = self._wanted = False
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
 
@@ -55,6 +55,12 @@ class DocumentFetcher:
             self._newest = index
             self._changed.notify()
 
+    def look(self) -> None:
+        """Look now, whether or not anybody said that there is something new."""
+        with self._changed:
+            self._wanted = True
+            self._changed.notify()
+
     def _run(self) -> None:
         pause_s = 0.0 if self._poll_s else None
         failures = 0
@@ -69,7 +75,9 @@ class DocumentFetcher:
     def _wait(self, pause_s: float | None) -> bool:
         """Wait for something new, at most `pause_s`; False when the thread is to end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._newest != self._fetched, pause_s)
+            self._changed.wait_for(
+                lambda: self._stopping or self._wanted or self._newest != self._fetched, pause_s)
+            self._wanted = False
             return not self._stopping
 
     def _fetch(self) -> int | None:

@@ -40,6 +40,7 @@ PATTERNS = {
     Signal.ALARM: steady("sound"),
     Signal.LOCKDOWN: _beeps(1.5),
     Signal.FREE: _beeps(0.1, 0.1),
+    Signal.IDENTIFY: _beeps(0.3, 0.3, 0.3, 0.3, pause_s=0.7),
 }
 
 LOOKS = {
@@ -52,6 +53,7 @@ LOOKS = {
     Signal.ALARM: ("kêu liên tục", "a continuous tone"),
     Signal.LOCKDOWN: ("một tiếng rất dài, rồi im", "one very long beep, then silence"),
     Signal.FREE: ("hai tiếng bíp rất ngắn", "two very short beeps"),
+    Signal.IDENTIFY: ("bốn tiếng bíp, mỗi giây một tiếng", "four beeps, one a second"),
 }
 """What a person hears of each pattern, in Vietnamese and English."""
 

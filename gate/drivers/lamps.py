@@ -41,6 +41,7 @@ PATTERNS = {
     Signal.ALARM: _blink("red amber", 0.2, "green", 0.2),
     Signal.LOCKDOWN: _blink("red amber", 1.2, "", 0.3),
     Signal.FREE: _blink("green", 1.2, "", 0.3),
+    Signal.IDENTIFY: _blink("red amber green", 0.5, "", 0.5),
 }
 
 LOOKS = {
@@ -53,6 +54,7 @@ LOOKS = {
     Signal.ALARM: ("đỏ-vàng và xanh thay nhau, nhanh", "red-amber and green in turn, fast"),
     Signal.LOCKDOWN: ("đỏ và vàng, tắt thoáng mỗi 1,5 giây", "red and amber, dark for a moment each 1.5 s"),
     Signal.FREE: ("xanh, tắt thoáng mỗi 1,5 giây", "green, dark for a moment each 1.5 s"),
+    Signal.IDENTIFY: ("cả ba đèn cùng nháy", "all three blinking together"),
 }
 """What a person sees of each pattern, in Vietnamese and English, where all three lamps are fitted."""
 

@@ -15,8 +15,10 @@ from gate.model import Decision, Signal
 if TYPE_CHECKING:
     from gpiozero import Factory, OutputDevice
 
-TIMED = frozenset({Signal.READING, Signal.GRANTED, Signal.DENIED, Signal.CALL_GUARD})
+TIMED = frozenset({Signal.READING, Signal.GRANTED, Signal.DENIED, Signal.CALL_GUARD, Signal.IDENTIFY})
 """Signals that end by themselves; the others last until the next one."""
+IDENTIFY_S = 10.0
+"""Long enough to walk along a row of gates and see which one blinks."""
 
 
 class Step(NamedTuple):
@@ -114,13 +116,14 @@ class PatternIndicator:
         with self._changed:
             while self._player is not None:
                 elapsed_s = time.monotonic() - self._began_mono
-                if self._signal in TIMED and elapsed_s >= self._result_s:
+                lasts_s = IDENTIFY_S if self._signal is Signal.IDENTIFY else self._result_s
+                if self._signal in TIMED and elapsed_s >= lasts_s:
                     self._signal, self._began_mono = self._lasting, time.monotonic()
                     continue
                 on, next_s = at(self._patterns[self._signal], elapsed_s)
                 self._write(on)
                 if self._signal in TIMED:
-                    next_s = min(next_s or self._result_s, self._result_s - elapsed_s)
+                    next_s = min(next_s or lasts_s, lasts_s - elapsed_s)
                 self._changed.wait(next_s)
 
     def _write(self, on: frozenset[str]) -> None:

@@ -28,7 +28,7 @@ from gate.model import (
     SetMode,
     Tick,
 )
-from gate.portal.actions import NO_TIMERS, Actions, Pending, Portal, Timing
+from gate.portal.actions import NO_TIMERS, OVERRIDE_S, Actions, Pending, Portal, Timing
 from gate.portal.table import AT_REST, TRANSITIONS, Input, State
 
 __all__ = ["Locked", "Moved", "NotLocked", "NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written",
@@ -87,6 +87,8 @@ def on(portal: Portal, fact: Fact, now: Now) -> tuple[Portal, list[Effect]]:
     lane.run_timers()
     lane.watch_flush()
     lane.end_person_alert()
+    for happened in lane.end_timed_opening():
+        lane.step(happened)
     lane.end_waits()
     lane.serve_pending()
     for happened in lane.classify(fact):
@@ -111,6 +113,14 @@ class _Lane(Actions):
             if at <= self.now.mono and self.portal.timers.get(name) == at:
                 self.step(name)
 
+    def end_timed_opening(self) -> list[Input]:
+        """The minutes for which somebody opened the lane are over."""
+        until_mono = self.portal.open_until_mono
+        if until_mono is None or self.now.mono < until_mono:
+            return []
+        self.record(EventKind.MODE_CHANGED, mode=self.portal.mode.value, cause="time-over")
+        return self.wish(open_until_mono=None)
+
     def end_waits(self) -> None:
         """Turn away who has waited too long and is not served now either."""
         served = self.next_pending()
@@ -119,22 +129,15 @@ class _Lane(Actions):
                 self.forget(waiting)
                 self.turn_away(waiting.decision)
 
-    def classify(self, fact: Fact) -> list[Input]:  # noqa: PLR0911  (one return a fact)
+    def classify(self, fact: Fact) -> list[Input]:
         """Note what the fact changes by itself, and say which inputs it is to the table."""
         match fact:
             case Decision():
                 return [self.decide(fact)]
-            case Contact(name="rex", active=True):
-                return [Input.REX]
-            case Contact(name="emergency", active=active) if active != self.portal.emergency:
-                self.record(EventKind.EMERGENCY, active=active)
-                self.effects.append(Alert("emergency", active))
-                return self.wish(emergency=active)
-            case Contact(name=name, active=active) if name in OPENING:
-                return self.opening(name, active)
-            case SetMode(mode=mode, actor=actor, cause=cause):
-                self.record(EventKind.MODE_CHANGED, mode=mode.value, actor=actor, cause=cause)
-                return self.wish(mode=mode)
+            case Contact():
+                return self.contact(fact)
+            case SetMode():
+                return self.set_mode(fact)
             case Written(seq=seq):
                 self.written(seq)
             case Flushed(up_to_seq=seq):
@@ -153,19 +156,44 @@ class _Lane(Actions):
                 self.does_not_lock()
         return []
 
+    def contact(self, contact: Contact) -> list[Input]:
+        """What an input says, by its role."""
+        match contact:
+            case Contact(name="rex", active=True):
+                return [Input.REX]
+            case Contact(name="emergency", active=active) if active != self.portal.emergency:
+                self.record(EventKind.EMERGENCY, active=active)
+                self.effects.append(Alert("emergency", active))
+                return self.wish(emergency=active)
+            case Contact(name="interlock", active=active):
+                self.keep(interlocked=active)
+            case Contact(name="override", active=True):
+                return [self.decide(self.overridden())]
+            case Contact(name=name, active=active) if name in OPENING:
+                return self.opening(name, active)
+        return []
+
     def decide(self, decision: Decision) -> Input:
-        """The input that a decision is; a way in has to wait for a ledger whose flush is late."""
+        """The input that a decision is; a way in has to wait for a late flush, and for the other door."""
         self.decision = decision
         if decision.alerts:
             self.call_operators(decision)
         if not decision.granted:
+            if decision.direction is Direction.ENTRY:
+                self.keep(refused=Pending(decision, self.now.mono + OVERRIDE_S))
             return Input.DENY
         if decision.direction is Direction.EXIT:
             return Input.GRANT_EXIT
-        if self.portal.flush_late and self.portal.state is State.CLOSED:
-            self.decision = replace(decision, granted=False, reason=Reason.STORE_SLOW)
+        if (obstacle := self.obstacle()) and self.portal.state is State.CLOSED:
+            self.decision = replace(decision, granted=False, reason=obstacle)
             return Input.DENY
         return Input.GRANT_ENTRY
+
+    def obstacle(self) -> Reason | None:
+        """Why nobody is let in at present, whoever it is."""
+        if self.portal.flush_late:
+            return Reason.STORE_SLOW
+        return Reason.INTERLOCK if self.portal.interlocked else None
 
     def wish(self, **change: Any) -> list[Input]:
         """A change of mode or of the emergency input is an input only when the wish really changes."""
@@ -178,6 +206,15 @@ class _Lane(Actions):
         leaving = self.portal.state is State.RELEASED and (passer is None or passer.direction is Direction.EXIT)
         # Somebody on the way out is never locked in; REST finds the lockdown when they have gone.
         return [] if leaving and wished is Input.WISH_LOCKDOWN else [wished]
+
+    def set_mode(self, wanted: SetMode) -> list[Input]:
+        """A mode until further notice, or free access for a while over whatever the mode is."""
+        for_s = wanted.for_s
+        lasting = {} if for_s is None else {"for_s": for_s}
+        self.record(EventKind.MODE_CHANGED, mode=wanted.mode.value, actor=wanted.actor, cause=wanted.cause, **lasting)
+        if for_s is None:
+            return self.wish(mode=wanted.mode, open_until_mono=None)
+        return self.wish(open_until_mono=self.now.mono + for_s)
 
     def opening(self, name: str, active: bool) -> list[Input]:
         """The lane counts as open while any contact says so."""

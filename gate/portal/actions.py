@@ -29,6 +29,10 @@ from gate.portal.table import Action, Input, State
 
 PERSON_ALERT_S = 600.0
 """How long the operators' alert stands of a person who was denied; the event stays."""
+OVERRIDE_S = 30.0
+"""How long after a refusal the guard's key lets that person in; later it lets in whoever stands there."""
+GUARD_KEY = "guard-key"
+"""The actor of what the key switch at the lane did."""
 LEASE_RENEW_S = 1.0
 """A longer release is a lease that the core renews this often (law 5)."""
 
@@ -89,14 +93,20 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
     unmoved: bool = False
     unlocked: bool = False
     open: frozenset[str] = frozenset()
+    refused: Pending | None = None
+    """Whom the guard may let in after all, and for how long."""
+    interlocked: bool = False
+    """Whether the other door is open."""
     pending: tuple[Pending, ...] = ()
     timers: Mapping[Input, float] = NO_TIMERS
     person_alert_until_mono: float | None = None
+    open_until_mono: float | None = None
+    """When a timed opening ends; it does not outlive the process."""
 
     @property
     def wish(self) -> Mode:
         """What the lane should be: the emergency input outranks every command."""
-        return Mode.FREE if self.emergency else self.mode
+        return Mode.FREE if self.emergency or self.open_until_mono is not None else self.mode
 
     @property
     def entering(self) -> list[Decision]:
@@ -108,9 +118,9 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
     def deadline(self) -> float | None:
         """The monotonic second at which this portal next wants a Tick, or None."""
         flush_due = [each.due_mono for each in self.unflushed[:1] if not self.flush_late]
-        alert_due = [] if self.person_alert_until_mono is None else [self.person_alert_until_mono]
+        ends = [end for end in (self.person_alert_until_mono, self.open_until_mono) if end is not None]
         waits = (waiting.until_mono for waiting in self.pending)
-        return min((*self.timers.values(), *waits, *flush_due, *alert_due), default=None)
+        return min((*self.timers.values(), *waits, *flush_due, *ends), default=None)
 
 
 def decision_data(decision: Decision) -> dict[str, Any]:
@@ -119,6 +129,7 @@ def decision_data(decision: Decision) -> dict[str, Any]:
         "reader": decision.reader, "direction": decision.direction.value, "reason": decision.reason.name,
         "bacnet": decision.reason.bacnet, "format": decision.format, "proof": decision.proof.value,
         "holder": decision.holder, "rule": decision.rule, "hint": decision.hint, "observed": list(decision.observed),
+        "actor": decision.actor, "cause": decision.cause,
     }
     return {key: value for key, value in data.items() if value not in ("", [])}
 
@@ -164,6 +175,16 @@ class Actions:
         if self.portal.store_slow and not self.portal.flush_late:
             self.keep(store_slow=False)
             self.effects.append(Alert("store-slow", False))
+
+    def overridden(self) -> Decision:
+        """The guard's key says yes: to who was refused a moment ago, else to somebody of whom nothing is known."""
+        refused = self.portal.refused
+        self.keep(refused=None)
+        if refused is None or self.now.mono >= refused.until_mono:
+            return Decision(True, Reason.GRANTED, Direction.ENTRY, "", actor=GUARD_KEY, cause="no-code")
+        why = refused.decision.rule or refused.decision.reason.name
+        return replace(refused.decision, granted=True, reason=Reason.GRANTED, rule="", hint="", alerts=False,
+                       actor=GUARD_KEY, cause=f"override: {why}")
 
     def call_operators(self, decision: Decision) -> None:
         """Somebody is at the lane whom the operators have to hear of at once."""

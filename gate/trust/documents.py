@@ -12,6 +12,7 @@ import msgspec
 
 from gate.errors import DocumentError, UnusableKeyError
 from gate.jwk import public_key_from_jwk, public_key_to_jwk, thumbprint
+from gate.order import Role
 from gate.strict_json import NOT_IN_FORM
 from gate.trust.keys import Key, Keyring, Purpose, Revocations, key_id
 
@@ -45,6 +46,7 @@ class _IssuerKey(_TrustedKey, kw_only=True, forbid_unknown_fields=True):
     valid_until: Moment | None = None
     kinds: list[Literal["v", "t", "r"]] | None = None
     authority: bool | None = None
+    role: Literal["viewer", "guard", "operator", "administrator"] | None = None
 
 
 class _Issuer(_Strict, kw_only=True):
@@ -99,6 +101,7 @@ def keyring_to_json(keyring: Keyring) -> bytes:
             valid_from=key.valid_from_at, valid_until=key.valid_until_at,
             kinds=None if key.kinds is None else sorted(key.kinds),  # type: ignore[arg-type]
             authority=key.authority or None,
+            role=key.role.name.lower() if key.role else None,  # type: ignore[arg-type]
         ))
     return msgspec.json.encode(_Issuers(schema="gate.issuers/1", issuers=list(issuers.values())))
 
@@ -180,6 +183,7 @@ def _set_by_hand(entry: _IssuerKey) -> dict[str, Any]:
         "valid_until_at": entry.valid_until and entry.valid_until.astimezone(UTC),
         "kinds": None if entry.kinds is None else frozenset(entry.kinds),
         "authority": entry.authority,
+        "role": entry.role and Role[entry.role.upper()],
     }
     return {name: bound for name, bound in bounds.items() if bound is not None}
 

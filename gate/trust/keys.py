@@ -17,6 +17,7 @@ from gate.cose import PublicKey
 from gate.errors import UnusableKeyError
 from gate.jwk import thumbprint
 from gate.model import RosterEntry
+from gate.order import Role
 
 TOKEN_HASH_BYTES = 16
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -49,8 +50,9 @@ class Key:
 
     Only a list that a person hands to `gate decode --trust` leaves issuer and purpose open (None). `kinds` of health
     certificate (v, t, r) are those its certificate allows, None for any; an `authority` may vouch for the certificate
-    that a seal brings along. `certificate` is the DER that it came in, empty for a bare key. `fingerprint` tells it
-    from others of its kid: hex of the SHA-256 of its certificate, or of a bare key's JWK (RFC 7638).
+    that a seal brings along. Commands reach as far as the `role` of their operator. `certificate` is the DER that it
+    came in, empty for a bare key. `fingerprint` tells it from others of its kid: hex of the SHA-256 of its certificate,
+    or of a bare key's JWK (RFC 7638).
     """
 
     kid: bytes
@@ -63,6 +65,7 @@ class Key:
     issuer_name: str = ""
     kinds: frozenset[str] | None = None
     authority: bool = False
+    role: Role = Role.VIEWER
     certificate: bytes = field(default=b"", repr=False)
     fingerprint: str = field(init=False)
 
