@@ -19,7 +19,9 @@ from pathlib import Path
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from gate.central.document_root import newest_root, read_metadata, sign
+from gate.central.roster_changes import next_changes
 from gate.documents import OPTIONAL, ROSTER, read_document
+from gate.documents.changes import CHANGES_MAX, Changes, changes_from_bytes, changes_name, changes_to_bytes
 from gate.documents.importing import PUBLISHED_AT, TARGET_MAX_BYTES
 from gate.documents.roster_file import check_roster
 from gate.durable import only_one, sync, write_whole
@@ -42,11 +44,12 @@ class Published:
 
 def publish(
     repo: Path, keys: Path, documents: Mapping[str, Path], token_key: bytes, now: datetime, *,
-    days: int = DOCUMENT_DAYS,
+    days: int = DOCUMENT_DAYS, whole_roster: bool = False,
 ) -> Published:
     """Sign a new set: the files in `documents` by target name, the others as they were published last.
 
-    Every version rises by one. A gate refuses to import the set once `days` have passed.
+    Every version rises by one. A gate refuses to import the set once `days` have passed. A large roster that differs
+    little from the last goes out as that difference, unless it shall be whole.
 
     Raises:
         DocumentError: a gate would refuse a document, or the first publication lacks one.
@@ -56,10 +59,13 @@ def publish(
         root, metadata = newest_root(repo), repo / "metadata"
         version, before = _next(metadata)
         expires_at = now + timedelta(days=days)
+        changes = None if whole_roster else _changes(repo, documents.get(ROSTER), before)
+        if changes is not None:
+            documents = {name: path for name, path in documents.items() if name != ROSTER}
         targets = Targets(version=version, expires=expires_at, targets={
             name: target for name in TARGET_MAX_BYTES
             if (target := _take(repo, name, documents.get(name), before, token_key))
-        })
+        } | (changes or {}))
         targets_json = sign(targets, root, keys)
         meta = {"targets.json": _meta(version, targets_json)}
         snapshot_json = sign(Snapshot(version=version, expires=expires_at, meta=meta), root, keys)
@@ -119,7 +125,7 @@ def _take(
         if left_out := getattr(read, "left_out", ()):
             raise DocumentError(f"{name}: no gate can use {'; '.join(left_out)}: mend it or take it out")
     target = TargetFile.from_file(name, str(source), ["sha256"])
-    place = repo / "targets" / f"{target.hashes['sha256']}.{name}"
+    place = _stored(repo, target)
     if not place.exists():
         partial = place.with_name(f".{place.name}.partial")
         shutil.copyfile(source, partial)
@@ -127,6 +133,34 @@ def _take(
         partial.replace(place)
         sync(place.parent)
     return target
+
+
+def _changes(repo: Path, roster: Path | None, before: Targets | None) -> dict[str, TargetFile] | None:
+    """The changes to publish beside the last roster; None where `roster` is to be published itself."""
+    if before is None or ROSTER not in before.targets:
+        return None
+    standing = [before.targets[name] for number in range(1, CHANGES_MAX + 1)
+                if (name := changes_name(number)) in before.targets]
+    if roster is None:
+        return {target.path: target for target in standing}
+    base = before.targets[ROSTER].hashes["sha256"]
+    read = [changes_from_bytes(_stored(repo, target).read_bytes(), base, number)
+            for number, target in enumerate(standing, 1)]
+    changes = next_changes(_stored(repo, before.targets[ROSTER]), base, read, roster)
+    return None if changes is None else {
+        target.path: target for target in (_put(repo, changes_name(each.number), each) for each in changes)}
+
+
+def _put(repo: Path, name: str, changes: Changes) -> TargetFile:
+    content = changes_to_bytes(changes)
+    target = TargetFile.from_data(name, content, ["sha256"])
+    if not _stored(repo, target).exists():
+        write_whole(_stored(repo, target), content)
+    return target
+
+
+def _stored(repo: Path, target: TargetFile) -> Path:
+    return repo / "targets" / f"{target.hashes['sha256']}.{target.path}"
 
 
 def _next(metadata: Path) -> tuple[int, Targets | None]:
@@ -150,7 +184,7 @@ def _forget_older(repo: Path, version: int) -> None:
             path.unlink()
         elif role == "targets.json":
             targets = read_metadata(path, Targets).targets
-            named |= {f"{target.hashes['sha256']}.{name}" for name, target in targets.items()}
+            named |= {_stored(repo, target).name for target in targets.values()}
     for path in (repo / "targets").iterdir():
         if path.name not in named:
             path.unlink()

@@ -75,6 +75,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     publish_.add_argument("--health", type=Path, metavar="FILE",
                           help="health facts for the roster, one JSON object a line: {\"who\", \"record\"}")
     publish_.add_argument("--keep-roster", action="store_true", help="leave the people as published last")
+    publish_.add_argument("--whole-roster", action="store_true",
+                          help="a new base for later changes; best at a quiet hour, since gates fetch all of it")
     publish_.add_argument("--site", metavar="SITE", help="with --broker: send it to that site's gates at once")
     add_broker_options(publish_, required=False)
     publish_.add_argument("--expires-days", type=int, default=DOCUMENT_DAYS,
@@ -154,7 +156,8 @@ def _publish(args: argparse.Namespace) -> int:
             if args.holidays:
                 schedules = with_holidays(schedules, args.holidays, (now.year, now.year + 1))
             document(SCHEDULES, schedules)
-        result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days)
+        result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days,
+                         whole_roster=args.whole_roster)
     _show(result, args)
     return _sent(args, broker) if broker else FINE
 

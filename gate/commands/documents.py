@@ -86,21 +86,21 @@ def _fetch(args: argparse.Namespace) -> int:
     low_priority()
     settings = load(args.config)
     with road_of(settings) as road:
-        return _take_in(args, road, _beliefs_of(settings))
+        return _take_in(args, road, _beliefs_of(settings), reread=False)
 
 
 def _beliefs_of(settings: Config) -> Beliefs:
     return Beliefs(settings.state_dir, settings.documents.root_file, settings.site.token_key_file, settings.clock)
 
 
-def _take_in(args: argparse.Namespace, road: Road, gate: Beliefs) -> int:
+def _take_in(args: argparse.Namespace, road: Road, gate: Beliefs, *, reread: bool = True) -> int:
     from gate.documents.importing import import_documents
     from gate.lane_settings import clock_of
     from gate.token_key import read_token_key
 
     try:
         done = import_documents(road, gate.state_dir, gate.root_file, read_token_key(gate.token_key_file),
-                                clock_of(gate.clock).now())
+                                clock_of(gate.clock).now(), reread=reread)
     except DocumentError as error:
         if args.json:
             _print_json(imported=False, problem=str(error))

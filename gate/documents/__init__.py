@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from gate.documents.changes import OVERLAY, ChangedRoster, changes_name
 from gate.documents.read_ahead import ReadAhead
 from gate.documents.roster_file import RosterFile
 from gate.errors import DocumentError
@@ -29,7 +30,7 @@ from gate.policy.permits import permits_from_json
 from gate.policy.quotas import quotas_from_json
 from gate.policy.schedule import schedules_from_json
 from gate.strict_json import NOT_IN_FORM
-from gate.trust import Keyring, Revocations, keyring_from_json, revocations_from_json
+from gate.trust import Keyring, Revocations, Roster, keyring_from_json, revocations_from_json
 from gate.view import NO_DOCUMENTS, DocumentSet
 
 ROSTER, ISSUERS, REVOCATIONS, SCHEDULES = "roster.sqlite", "issuers.json", "revocations.json", "schedules.json"
@@ -118,12 +119,18 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
             packs=read_document(PACKS, (folder / PACKS).read_bytes()) if PACKS in note.targets else {},
             quotas=read_document(QUOTAS, (folder / QUOTAS).read_bytes()) if QUOTAS in note.targets else None,
             permits=read_document(PERMITS, (folder / PERMITS).read_bytes()) if PERMITS in note.targets else None,
-            roster=RosterFile(folder / ROSTER, token_key),
+            roster=_roster(folder, note, token_key),
             versions=note.versions,
             published_at=note.published_at,
         )
     except OSError as error:
         raise DocumentError(f"stored documents: {error}; import them again") from error
+
+
+def _roster(folder: Path, note: SetNote, token_key: bytes) -> Roster:
+    if changes_name(1) in note.targets:
+        return ChangedRoster(folder / ROSTER, folder / OVERLAY, token_key)
+    return RosterFile(folder / ROSTER, token_key)
 
 
 def read_document(name: str, content: bytes) -> Any:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,15 @@ from gate.documents import (
     load_set,
     read_set_note,
     set_in_force,
+)
+from gate.documents.changes import (
+    CHANGES_MAX,
+    CHANGES_MAX_BYTES,
+    OVERLAY,
+    build_overlay,
+    changes_from_bytes,
+    changes_name,
+    latest,
 )
 from gate.documents.roads import Road
 from gate.documents.roster_file import check_roster
@@ -85,11 +95,14 @@ class Imported:
     changed: bool
 
 
-def import_documents(road: Road, state_dir: Path, root_file: Path, token_key: bytes, now: Now) -> Imported:
+def import_documents(
+    road: Road, state_dir: Path, root_file: Path, token_key: bytes, now: Now, *, reread: bool = True,
+) -> Imported:
     """Verify what `road` brings and put its documents in force.
 
     `root_file` is where trust begins: the root that the installer brought. Newer roots, each signed by the one
-    before it, are taken from `road` and kept.
+    before it, are taken from `road` and kept. Without `reread`, a document in force that is to stay is taken for what
+    it was when it was verified, which spares reading a large roster for each small change.
 
     Raises:
         DocumentError: refused; the text begins with the kind of fault, and stands in `refused.json` too.
@@ -105,7 +118,7 @@ def import_documents(road: Road, state_dir: Path, root_file: Path, token_key: by
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(folder / "lock", "importing documents"):  # 1
         try:
-            imported = _import(road, folder, root, token_key, now)
+            imported = _import(road, folder, root, token_key, now, reread)
         except (DocumentError, OSError) as error:
             refusal = Refusal(at=now.utc, problem=_printable(str(error)))
             with suppress(OSError):  # no room even for this: the exit code still says so
@@ -119,7 +132,9 @@ def import_documents(road: Road, state_dir: Path, root_file: Path, token_key: by
         return imported
 
 
-def _import(road: Road, folder: Path, root: bytes, token_key: bytes, now: Now) -> Imported:
+def _import(  # noqa: PLR0917  (the steps, in one place)
+    road: Road, folder: Path, root: bytes, token_key: bytes, now: Now, reread: bool,
+) -> Imported:
     in_force = set_in_force(folder.parent)
     staging = folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
@@ -137,9 +152,9 @@ def _import(road: Road, folder: Path, root: bytes, token_key: bytes, now: Now) -
         finally:
             if _contents(trust) != _contents(folder / "trust"):
                 _put(trust, folder / "trusts", "trust", folder / "trust")  # 3
-        targets = {name: target for name in TARGET_MAX_BYTES if (target := _target(updater, name))}
+        targets = _targets(updater)
         note = _describe(folder / "trust", targets)
-        same = {name for name in targets if in_force and updater.is_target(targets[name], in_force / name)}
+        same = _standing(updater, targets, in_force, None if reread else _sound(in_force, token_key))
         if in_force and len(same) == len(targets) and _noted(in_force) == note:
             return Imported(in_force, note, changed=False)
         _require_room(folder, sum(target.length for name, target in targets.items() if name not in same))
@@ -150,8 +165,13 @@ def _import(road: Road, folder: Path, root: bytes, token_key: bytes, now: Now) -
                 updater.copy_target(target, fresh / name)
 
     (fresh / "set.json").write_bytes(msgspec.json.encode(note))
+    changes = [changes_from_bytes((fresh / name).read_bytes(), note.targets[ROSTER], number)
+               for number, name in _changes_in(targets)]
+    if changes:
+        build_overlay(fresh / OVERLAY, latest(changes), token_key)
     load_set(fresh, token_key)  # 5
-    check_roster(fresh / ROSTER, token_key)
+    if reread or ROSTER not in same:
+        check_roster(fresh / ROSTER, token_key)
     name = f"{note.versions[Snapshot.type]}-{note.versions[Timestamp.type]}"
     return Imported(_put(fresh, folder / "sets", name, folder / "current"), note, changed=True)  # 6
 
@@ -170,14 +190,52 @@ def _noted(in_force: Path | None) -> SetNote | None:
     return None
 
 
+def _targets(updater: DocumentUpdater) -> dict[str, TargetFile]:
+    """The documents that are signed for, each within its limit."""
+    targets = {name: target for name in TARGET_MAX_BYTES if (target := _target(updater, name))}
+    for number in range(1, CHANGES_MAX + 1):
+        target = _target(updater, changes_name(number))
+        if target is None:
+            break
+        targets[changes_name(number)] = target
+    return targets
+
+
+def _changes_in(targets: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Number and name of each document of changes, in order."""
+    names = set(targets)
+    return ((number, changes_name(number)) for number in range(1, CHANGES_MAX + 1) if changes_name(number) in names)
+
+
+def _standing(
+    updater: DocumentUpdater, targets: dict[str, TargetFile], in_force: Path | None, believed: SetNote | None,
+) -> set[str]:
+    """Which targets lie in the set in force: by their content, or as it is `believed`."""
+    if in_force is None:
+        return set()
+    if believed is None:
+        return {name for name, target in targets.items() if updater.is_target(target, in_force / name)}
+    return {name for name, target in targets.items() if believed.targets.get(name) == target.hashes["sha256"]}
+
+
+def _sound(in_force: Path | None, token_key: bytes) -> SetNote | None:
+    """What is known of the set in force, if it can be loaded."""
+    with suppress(DocumentError):
+        if in_force is not None:
+            load_set(in_force, token_key)
+            return read_set_note(in_force)
+    return None
+
+
 def _target(updater: DocumentUpdater, name: str) -> TargetFile | None:
+    limit = TARGET_MAX_BYTES.get(name, CHANGES_MAX_BYTES)
     target = updater.get_targetinfo(name)
     if target is None:
-        if name in OPTIONAL:
+        if name in OPTIONAL or name not in TARGET_MAX_BYTES:
             return None
         raise DocumentError(f"missing: targets.json does not list {name}")
-    if target.length > TARGET_MAX_BYTES[name]:
-        raise DocumentError(f"too long: {name}, {target.length} bytes; at most {TARGET_MAX_BYTES[name]} are read")
+    if target.length > limit:
+        raise DocumentError(f"too long: {name}, {target.length} bytes; at most {limit} are read")
     if "sha256" not in target.hashes:
         raise DocumentError(f"malformed: targets.json gives no SHA-256 of {name}")
     return target

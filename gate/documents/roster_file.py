@@ -87,12 +87,23 @@ class RosterFile:
 
     def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
         """Raises DocumentError where the row is damaged."""
-        found = (self._look_up(_BY_TOKEN, token_hash(self._token_key, identifier)) for identifier in identifiers)
+        found = (self.by_token(token_hash(self._token_key, identifier)) for identifier in identifiers)
         return next((entry for entry in found if entry is not None), None)
 
     def holder(self, holder: str) -> RosterEntry | None:
         """Raises DocumentError where the row is damaged."""
         return self._look_up(_BY_ID, holder)
+
+    def by_token(self, hash_: bytes) -> RosterEntry | None:
+        """Whose identifier has this hash; raises DocumentError where the row is damaged."""
+        return self._look_up(_BY_TOKEN, hash_)
+
+    def supersedes(self, holder: str) -> bool:
+        """Whether these changes have the last word on a holder; raises DocumentError where they are damaged."""
+        try:
+            return self._db.execute("SELECT 1 FROM superseded WHERE id = ?", (holder,)).fetchone() is not None
+        except _UNREADABLE as error:
+            raise DocumentError(f"the roster is damaged ({error}): import the documents again") from error
 
     def _look_up(self, query: str, key: str | bytes) -> RosterEntry | None:
         try:
