@@ -234,7 +234,8 @@ class Simulation:
             self.seq += 1
             reason = record.data.get("reason", "") if record.kind is model.EventKind.ACCESS_DENIED else ""
             presumed = "presumed" if record.data.get("presumed") else ""
-            words = (record.kind.value, reason, record.data.get("holder"), presumed)
+            actor = record.data.get("actor") if "reason" in record.data else ""
+            words = (record.kind.value, reason, record.data.get("holder"), actor, presumed)
             self.say(" ".join(word for word in words if word))
         if "flush" not in self.broken and "disk" not in self.broken:
             self.flushed_seq = self.seq
