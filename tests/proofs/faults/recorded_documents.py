@@ -28,17 +28,21 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOLDERS = ("one", "two", "three", "four")
 
 
+CROWD = 400
+"""So many more make a roster that is told by its changes."""
+
+
 def draft(folder: Path, rng: Random, number: int) -> dict[str, Path]:
-    """A set whose roster lists the first `number` holders; a schedule changes only now and then."""
+    """A set whose roster lists the first `number` holders beside a crowd; a schedule changes only now and then."""
     folder.mkdir(exist_ok=True)
-    build_roster(folder / ROSTER, [RosterRow(name, (f"number:{name}",), ("site",)) for name in HOLDERS[:number]],
-                 TOKEN_KEY)
+    names = [*HOLDERS[:number], *(f"one-of-a-crowd-{each:0200}" for each in range(CROWD))]
+    build_roster(folder / ROSTER, [RosterRow(name, (f"number:{name}",), ("site",)) for name in names], TOKEN_KEY)
     (folder / ISSUERS).write_bytes(b'{"schema": "gate.issuers/1", "issuers": []}')
     (folder / REVOCATIONS).write_text(json.dumps({
         "schema": "gate.revocations/1", "holders": [f"h{n}" for n in range(rng.choice((0, 3, 400)))]}))
     (folder / SCHEDULES).write_bytes(b'{"schema": "gate.schedules/1", "schedules": {}}')
     (folder / PACKS).write_bytes(b'{"schema": "gate.policy-packs/1", "packs": []}')
-    return {name: folder / name for name in TARGET_MAX_BYTES}
+    return {name: folder / name for name in TARGET_MAX_BYTES if (folder / name).exists()}
 
 
 def take_in(folder: Path, number: int, state: Path) -> None:
@@ -100,8 +104,9 @@ class DocumentsRun:
         if in_force is None:
             return 0
         listed = [name for name in HOLDERS if documents.roster.find((f"number:{name}",)) is not None]
-        for name in TARGET_MAX_BYTES:
-            if (in_force / name).read_bytes() != (self.folder / f"draft-{len(listed)}" / name).read_bytes():
+        for name in (ROSTER, ISSUERS, REVOCATIONS, SCHEDULES, PACKS):
+            base = len(listed) if name != ROSTER else 1
+            if (in_force / name).read_bytes() != (self.folder / f"draft-{base}" / name).read_bytes():
                 raise BrokenError(f"{name} is not that of set {len(listed)}")
         return len(listed)
 
