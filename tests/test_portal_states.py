@@ -7,7 +7,6 @@ from itertools import product
 
 import pytest
 from msgspec import structs
-from msgspec import structs
 from support_portal import (
     AN,
     AN_DATA,

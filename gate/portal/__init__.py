@@ -169,25 +169,6 @@ class _Lane(Actions):
                 self.keep(interlocked=active)
             case Contact(name="override", active=True):
                 return [self.decide(self.overridden())]
-            case Contact(name="interlock", active=active):
-                self.keep(interlocked=active)
-            case Contact(name=name, active=active) if name in OPENING:
-                return self.opening(name, active)
-        return []
-
-    def contact(self, contact: Contact) -> list[Input]:
-        """What an input says, by its role."""
-        match contact:
-            case Contact(name="rex", active=True):
-                return [Input.REX]
-            case Contact(name="emergency", active=active) if active != self.portal.emergency:
-                self.record(EventKind.EMERGENCY, active=active)
-                self.effects.append(Alert("emergency", active))
-                return self.wish(emergency=active)
-            case Contact(name="interlock", active=active):
-                self.keep(interlocked=active)
-            case Contact(name="override", active=True):
-                return [self.decide(self.overridden())]
             case Contact(name=name, active=active) if name in OPENING:
                 return self.opening(name, active)
         return []

@@ -93,8 +93,6 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
     unmoved: bool = False
     unlocked: bool = False
     open: frozenset[str] = frozenset()
-    interlocked: bool = False
-    """Whether the other door is open."""
     refused: Pending | None = None
     """Whom the guard may let in after all, and for how long."""
     interlocked: bool = False
