@@ -17,6 +17,7 @@ BENCHES = {
     "start": "bench.start",
     "codes": "bench.codes",
     "decision": "bench.decision",
+    "documents": "bench.documents",
     "hostile": "bench.hostile",
 }
 """Name on the command line -> the module that measures it."""

@@ -47,8 +47,8 @@ def run(setup: Setup) -> Iterator[Figure]:
     million = replace(bare, health=HealthPolicy(PACKS))
     thousand = replace(million, documents=replace(bare.documents, roster=people[THOUSAND]))
     taken = interleaved({
-        "bare work": _bare_work(issuer, people[big], big), "no pack": _decisions(issuer, bare, now, big),
-        "million": _decisions(issuer, million, now, big), "thousand": _decisions(issuer, thousand, now, THOUSAND),
+        "bare work": _bare_work(issuer, people[big], big), "no pack": decisions(issuer, bare, now, big),
+        "million": decisions(issuer, million, now, big), "thousand": decisions(issuer, thousand, now, THOUSAND),
     }, rounds)
     for word, of in (("p50", p50), ("p99", p99)):
         floor, none, with_packs, few = (1e6 * of(taken[name]) for name in taken)
@@ -65,7 +65,7 @@ def _numbers(people: int) -> list[int]:
     return random.sample(range(people), min(PASSES, people))
 
 
-def _decisions(issuer: Issuer, view: View, now: Now, people: int) -> Callable[[], object]:
+def decisions(issuer: Issuer, view: View, now: Now, people: int) -> Callable[[], object]:
     """A decision about the next of many people."""
     scans = [Scan("in", Direction.ENTRY, issuer.issue(number, AT), 0.0) for number in _numbers(people)]
     assert all(admit(scan, view, now).granted for scan in scans)
