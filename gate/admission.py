@@ -25,6 +25,7 @@ from dataclasses import replace
 from msgspec import Struct, structs
 
 from gate import decoder, trust
+from gate.decoder import card
 from gate.errors import CodeError
 from gate.model import Claims, Credential, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan, Step, Token
 from gate.policy import anti_passback
@@ -75,8 +76,9 @@ def lockout(case: Case) -> Case:
 
 
 def parse(case: Case) -> Case:
-    """2. Find the one format that claims the payload and let it read."""
-    return structs.replace(case, token=decoder.read(case.scan.payload))
+    """2. Find the one format that claims the payload and let it read; a card is one only at a reader of cards."""
+    read = card.parse if case.scan.card else decoder.read
+    return structs.replace(case, token=read(case.scan.payload))
 
 
 def check_signature(case: Case) -> Case:

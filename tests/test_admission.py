@@ -194,3 +194,23 @@ def test_a_health_certificate_alone_lets_nobody_in_at_any_kind_of_site(signed_mu
 def test_a_health_key_signs_no_gate_pass() -> None:
     believing = replace(DOCUMENTS, keyring=Keyring([Key(KID, SIGNER.public_key(), "khu-a", "health")]))
     assert admit(scan(signed()), replace(VIEW, documents=believing), NOW).reason is Reason.UNKNOWN_KEY
+
+
+class CardHolder(OnePerson):
+    """A roster that lists one card with its PIN."""
+
+    def find(self, identifiers: tuple[str, ...]) -> RosterEntry | None:
+        return self.entry if "card:26-233-30328#1234" in identifiers else None
+
+
+def test_a_card_with_its_pin_opens_at_a_reader_of_cards_only() -> None:
+    view = replace(VIEW, documents=replace(DOCUMENTS, roster=CardHolder(AN)))
+    shown = b"26-233-30328#1234"
+    assert admit(replace(scan(shown), card=True), view, NOW).granted
+    assert admit(scan(shown), view, NOW).reason is Reason.UNKNOWN_FORMAT, "a QR that spells it"
+    for other in (b"26-233-30328", b"26-233-30328#1235", b"26-233-30329#1234"):
+        assert admit(replace(scan(other), card=True), view, NOW).reason is Reason.UNKNOWN_CREDENTIAL
+
+
+def test_a_code_at_a_reader_of_cards_is_no_card() -> None:
+    assert admit(replace(scan(signed()), card=True), VIEW, NOW).reason is Reason.MALFORMED

@@ -102,11 +102,13 @@ def devices_are_used_once(readers: tuple[ReaderConfig, ...]) -> Iterator[Remark]
 
 
 def pins_are_usable(
-    barrier: Device, indicators: tuple[Device, ...], contacts: tuple[ContactConfig, ...]
+    barrier: Device, readers: tuple[ReaderConfig, ...], indicators: tuple[Device, ...],
+    contacts: tuple[ContactConfig, ...],
 ) -> Iterator[Remark]:
     """Every pin is on the header and serves one purpose; risky ones are named."""
     users: dict[int, list[str]] = defaultdict(list)
-    devices = {"barrier": barrier} | _indexed("indicators", indicators) | _indexed("contacts", contacts)
+    devices = {"barrier": barrier} | _indexed("readers", readers) | _indexed("indicators", indicators) | _indexed(
+        "contacts", contacts)
     for place, device in devices.items():
         for name, pin in _pins(device.settings):
             key = f"{place}.{name}"
@@ -267,10 +269,12 @@ def _settings(settings: Any) -> dict[str, Any]:
 
 
 def _pins(settings: Any) -> Iterator[tuple[str, int]]:
-    """The pins among a driver's settings: `pin` and `*_pin`."""
+    """The pins among a driver's settings: `pin`, `*_pin` and each of `*_pins`."""
     for name, value in _settings(settings).items():
         if re.fullmatch(r"(\w+_)?pin", name) and value is not None:
             yield name, value
+        elif name.endswith("_pins"):
+            yield from ((f"{name}[{at}]", pin) for at, pin in enumerate(value))
 
 
 def _device_paths(settings: Any) -> Iterator[tuple[str, str]]:

@@ -73,12 +73,12 @@ class ByteReader(ABC):
     def forget(self) -> None:  # noqa: B027  (a driver without framing has nothing to forget)
         """The device went: drop what was begun."""
 
-    def offer(self, payload: bytes, mono: float, size: int = 0) -> None:
+    def offer(self, payload: bytes, mono: float, size: int = 0, *, card: bool = False) -> None:
         """Hand on one payload; one that is too long is dropped and counted."""
         if len(payload) > PAYLOAD_MAX_BYTES:
             self.dropped += 1
         elif self._say is not None:
-            self._say(Scan(self.name, self.direction, payload, mono, size))
+            self._say(Scan(self.name, self.direction, payload, mono, size, card))
 
     def foretell(self) -> None:
         """Say that a code has begun."""

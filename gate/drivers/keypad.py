@@ -79,21 +79,13 @@ class Entry:
         return bool(self._digits) or self._void
 
 
-class Keypad(ByteReader):
+class NumberPad(ByteReader):
     """Hands on each number as its digits, once it is entered."""
 
-    Settings = KeypadSettings
-
-    def __init__(self, name: str, direction: Direction, settings: KeypadSettings) -> None:
+    def __init__(self, name: str, direction: Direction, digits_max: int, idle_s: float) -> None:
         super().__init__(name, direction)
-        self._settings = settings
-        self._entry = Entry(settings.digits_max, settings.idle_s)
-
-    def open(self) -> ByteSource:
-        kind, _, path = self._settings.source.partition(":")
-        if kind == "line":
-            return SerialLine(path, self._settings.baud)
-        return EvdevKeys(path)
+        self._idle_s = idle_s
+        self._entry = Entry(digits_max, idle_s)
 
     def take(self, data: bytes, mono: float) -> None:
         self._entry.expire(mono)
@@ -104,7 +96,21 @@ class Keypad(ByteReader):
                 self.offer(number, mono)
 
     def silence_s(self) -> float | None:
-        return self._settings.idle_s if self._entry.begun else None
+        return self._idle_s if self._entry.begun else None
 
     def forget(self) -> None:
         self._entry.clear()
+
+
+class Keypad(NumberPad):
+    """A pad on USB or on a line."""
+
+    Settings = KeypadSettings
+
+    def __init__(self, name: str, direction: Direction, settings: KeypadSettings) -> None:
+        super().__init__(name, direction, settings.digits_max, settings.idle_s)
+        self._settings = settings
+
+    def open(self) -> ByteSource:
+        kind, _, path = self._settings.source.partition(":")
+        return SerialLine(path, self._settings.baud) if kind == "line" else EvdevKeys(path)

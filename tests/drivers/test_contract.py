@@ -32,6 +32,8 @@ SETTINGS = {
     "serial": {"port": "LINE"},
     "keypad": {"source": "line:LINE"},
     "keyboard_scanner": {"port": "LINE"},
+    "matrix_keypad": {"row_pins": [5, 6, 12, 13], "column_pins": [16, 18, 19]},
+    "wiegand": {"d0_pin": 5, "d1_pin": 6},
     "camera": {"socket": "LINE"},
     "badge": {"port": "LINE"},
     "relay": {"entry_pin": 17, "exit_pin": 27, "active_high": False, "max_on_s": 0.02},
@@ -57,10 +59,17 @@ def settings_of(table: dict[str, str], name: str, line: Path, **more: object) ->
     return driver, msgspec.convert(words | more, driver.Settings, dec_hook=lambda kind, value: kind(value))
 
 
+def no_pin(name: str) -> None:
+    raise OSError("the chip has gone")
+
+
 @pytest.fixture
-def reader(request, pty):
+def reader(request, pty, pins, monkeypatch):
     driver, settings = settings_of(READERS, request.param, pty.path)
-    made = driver("lane", Direction.EXIT, settings)
+    on_pins = request.param in drivers.PIN_READERS
+    if on_pins:
+        monkeypatch.setattr(pins, "pin", no_pin)  # a reader on pins is absent where they are
+    made = driver("lane", Direction.EXIT, settings, *((pins,) if on_pins else ()))
     yield made
     made.stop()
 
@@ -105,7 +114,7 @@ def test_driver_can_be_made_where_its_hardware_is_not(name, pins, tmp_path):
     threads = threading.active_count()
     driver, settings = settings_of(EVERYTHING, name, tmp_path / "absent")
     if name in READERS:
-        driver("lane", Direction.ENTRY, settings)
+        driver("lane", Direction.ENTRY, settings, *((pins,) if name in drivers.PIN_READERS else ()))
     elif name in CONTACTS:
         driver("passage", settings, pins)
     else:
