@@ -128,7 +128,7 @@ class StruckGate(gate.app.Daemon):
         self._reacted = False
         self.blunders = 0
         """Answers of INTERNAL_ERROR: who gets one shows the code again."""
-        super().__init__(settings, stack)
+        super().__init__(settings, stack, told.parent / "gate.yaml")
         put = self.inbox.put
 
         def put_and_tell(stimulus: Any) -> None:
