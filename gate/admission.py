@@ -34,6 +34,7 @@ from gate.policy.context import Context, Objection
 from gate.policy.health import rule as health
 from gate.policy.pairs import Half, Part, half_of
 from gate.policy.rules import judge
+from gate.policy.visits import visit_of
 from gate.view import View
 
 
@@ -195,9 +196,11 @@ def answer(
     if case.token is not None and not case.leaving:
         waits = case.half if decision.reason is Reason.NEEDS_SECOND_CODE else None
         pairs = pairs.after(scan.reader, case.partner, waits, now.mono)
-    if (attempts, live_codes, pairs) == (view.attempts, view.live_codes, view.pairs):
+    two_persons = view.two_persons.after(decision, now.mono)
+    if (attempts, live_codes, pairs, two_persons) == (view.attempts, view.live_codes, view.pairs, view.two_persons):
         return decision, view
-    return decision, replace(view, attempts=attempts, live_codes=live_codes, pairs=pairs)
+    return decision, replace(
+        view, attempts=attempts, live_codes=live_codes, pairs=pairs, two_persons=two_persons)
 
 
 def examine(scan: Scan, view: View, now: Now) -> Case:
@@ -243,10 +246,14 @@ def _refuse(case: Case, refusal: Denied, trace: list[Step], hint: str = "") -> D
 
 def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint: str = "") -> Decision:
     holder = case.entry.holder if case.entry else case.claims.subject if case.claims else ""
+    granted, entering = reason is Reason.GRANTED, not case.leaving
+    limited = entering and case.entry is not None and visit_of(case.entry).uses is not None
     return Decision(
-        granted=reason is Reason.GRANTED, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
+        granted=granted, reason=reason, direction=case.scan.direction, reader=case.scan.reader,
         format=case.token.format if case.token else "",
         proof=case.credential.proof if case.credential else Proof.NONE,
         holder=holder, company=case.entry.company if case.entry else "",
         rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
+        uses=case.view.uses.get(holder, 0) if limited else None,
+        beside=case.view.two_persons.beside(holder, case.now.mono) if granted and entering else None,
     )

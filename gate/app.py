@@ -139,7 +139,7 @@ class Daemon:
         passages = self.make_passages(ledger, uplink)
         self.controller = Controller(
             clock=clock, lane=self.lane(mode), passages=passages,
-            view=replace(self.view(), documents=documents, mode=mode),
+            view=replace(self.view(), documents=documents, mode=mode, uses=dict(ledger.uses)),
             hands=Effector(ledger, barrier, indicators, uplink or NoFeed(), self.patience()),
             each_turn=(watchdog.pet, reporter.report),
             obey=Obedience(uplink.reply, self.fetcher.look if self.fetcher else None) if uplink else None,

@@ -22,6 +22,7 @@ from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
 from gate.order import Order
 from gate.passages import Passages
+from gate.policy.visits import count_uses
 from gate.view import NoRoster, View
 
 IDLE_S = 1.0
@@ -84,7 +85,7 @@ class Controller:
         match stimulus:
             case model.Scan():
                 if self.passages is not None:
-                    self.passages.expect(self.lane)
+                    self.passages.expect(self.lane, self.view.two_persons.waiting(now.mono))
                 decision = self.decide(stimulus, now)
                 self.last_granted = stimulus if decision.granted else self.last_granted
                 return decision
@@ -151,6 +152,7 @@ class Controller:
         """Do it, and let the lane hear what came of it."""
         if self.passages is not None:
             effects = self.passages.complete(effects, now)
+        count_uses(self.view.uses, effects)
         for came_of_it in self.hands.carry_out(effects, now):
             self.follow(came_of_it, now)
 

@@ -13,6 +13,7 @@ from gate.policy.crossing import Crossing
 from gate.policy.health.pack import HealthPolicy
 from gate.policy.live_codes import LiveCodes
 from gate.policy.pairs import Pairs
+from gate.policy.together import TwoPersons
 from gate.portal import Portal, Timing
 from gate.view import View
 
@@ -33,6 +34,8 @@ def view_of(
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
         live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),
         pairs=Pairs(admission.certificates, admission.second_code_s),
+        roles=frozenset(admission.roles), host_inside=admission.host == "inside",
+        two_persons=TwoPersons(admission.two_persons_s),
         health=HealthPolicy(health.packs, health.mode == "observe", frozenset(health.observe_rules)),
     )
 

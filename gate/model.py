@@ -336,6 +336,10 @@ class Decision:
     hint: str = ""
     observed: tuple[str, ...] = ()
     alerts: bool = False
+    uses: int | None = None
+    """How often a holder with a limited number of entries has entered here before."""
+    beside: Decision | None = None
+    """The first of two people who enter together."""
     actor: str = ""
     cause: str = ""
     steps: tuple[Step, ...] = ()

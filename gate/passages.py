@@ -10,7 +10,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from gate import model, wire
-from gate.model import Alert, Direction, EventKind, Move, Now, Record
+from gate.model import Alert, Decision, Direction, EventKind, Move, Now, Record
 from gate.peers import page_of, page_of_moves
 from gate.policy.crossing import Crossing
 from gate.portal import Portal
@@ -47,9 +47,10 @@ class Passages:
         for page in {page_of(move.holder) for move in self.presence.made_here()} if self._tell else ():
             self._tell_page(page)
 
-    def expect(self, lane: Portal) -> None:
-        """Count whom the lane has let in already."""
-        self.presence.expected = {each.holder: each.company for each in lane.entering if each.holder}
+    def expect(self, lane: Portal, waiting: Decision | None = None) -> None:
+        """Count whom the lane has let in already, and who waits to be let in beside a second person."""
+        entering = [*lane.entering, *([waiting] if waiting else [])]
+        self.presence.expected = {each.holder: each.company for each in entering if each.holder}
 
     def complete(self, effects: Sequence[model.Effect], now: Now) -> list[model.Effect]:
         """Have the record of each passage say which move it was."""

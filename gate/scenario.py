@@ -45,6 +45,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     from_: datetime | None = None
     until: datetime | None = None
     health: dict[str, Any] = {}
+    visit: dict[str, Any] = {}
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from", "pass_": "pass"}):

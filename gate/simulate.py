@@ -28,6 +28,7 @@ from gate.policy.health.record import FACT
 from gate.policy.permits import permits_from_json
 from gate.policy.quotas import quotas_from_json
 from gate.policy.schedule import schedules_from_json
+from gate.policy.visits import FACT as VISIT
 from gate.ports import Patience
 from gate.presence import Presence
 from gate.scenario import Outcome, Person, Scenario, read_timeline
@@ -296,4 +297,4 @@ class Simulation:
 
 def _entry(name: str, person: Person) -> RosterEntry:
     return RosterEntry(name, frozenset(person.areas), frozenset(person.roles), person.schedule, person.from_,
-                       person.until, person.company, {FACT: person.health})
+                       person.until, person.company, {FACT: person.health, VISIT: person.visit})

@@ -19,6 +19,7 @@ from gate.policy.pairs import Pairs
 from gate.policy.permits import Permits
 from gate.policy.quotas import Quotas
 from gate.policy.schedule import Schedules
+from gate.policy.together import TwoPersons
 from gate.presence import Presence
 from gate.trust import Keyring, Revocations, Roster
 
@@ -69,6 +70,12 @@ class View:
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     pairs: Pairs = field(default_factory=Pairs)
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    roles: frozenset[str] = frozenset()
+    """Roles of which one is needed here; empty: any."""
+    host_inside: bool = False
+    two_persons: TwoPersons = field(default_factory=TwoPersons)
     crossing: Crossing = field(default_factory=Crossing)
     presence: Presence = field(default_factory=lambda: Presence(""))
-    """The one part that changes in place: the core's thread alone reads it and writes it."""
+    """Changes in place: the core's thread alone reads it and writes it."""
+    uses: dict[str, int] = field(default_factory=dict)
+    """How often holders with a limited number of entries have entered here; changes in place too."""

@@ -105,6 +105,12 @@ class Admission(Section, frozen=True, kw_only=True):
     (and entry, where nobody has to be listed); or no listed code opens without one."""
     second_code_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
     """How long the first of those two codes waits for the second, held in memory only."""
+    roles: Annotated[tuple[Id, ...], Meta(max_length=64)] = ()
+    """Roles of which whoever enters needs one, beside the area; left out, any."""
+    host: Literal["listed", "inside"] = "listed"
+    """What a visitor's host has to be: on the list, or on the site too (needs `presence`)."""
+    two_persons_s: Annotated[float, Meta(gt=0, le=120)] | None = None
+    """Two people open together, the second within so many seconds of the first; left out, one is enough."""
 
 
 class Health(Section, frozen=True, kw_only=True):

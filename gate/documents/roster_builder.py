@@ -18,6 +18,8 @@ import msgspec
 from gate.documents.roster_file import INDEXES, KEY_CHECK, SCHEMA, TABLES, RosterRow
 from gate.errors import DocumentError
 from gate.policy.health.record import FACT, check_record
+from gate.policy.visits import FACT as VISIT
+from gate.policy.visits import read_visit
 from gate.trust import token_hash
 
 FACTS_MAX_BYTES = 8192
@@ -93,9 +95,10 @@ def _unique(db: sqlite3.Connection, statement: str, clash: str, what: str) -> No
 
 
 def _columns(row: RosterRow) -> tuple[Any, ...]:
-    if FACT in row.facts:
+    if row.facts:
         try:
-            check_record(row.facts[FACT])
+            check_record(row.facts.get(FACT, {}))
+            read_visit(row.facts.get(VISIT, {}))
         except DocumentError as error:
             raise DocumentError(f"holder {row.holder}: {error}") from error
     facts = msgspec.json.encode(row.facts, order="deterministic") if row.facts else None

@@ -12,6 +12,7 @@ from gate import wire
 from gate.durable import sync
 from gate.errors import StoreError
 from gate.ledger.moves import SCHEMA as MOVES
+from gate.ledger.uses import SCHEMA as USES
 from gate.model import EventKind
 
 SCHEMA_VERSION = 1
@@ -24,8 +25,7 @@ EVENT_TABLE = "CREATE TABLE event (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 {EVENT_TABLE};
-{MOVES}
-CREATE INDEX denial ON event (seq) WHERE kind = '{EventKind.ACCESS_DENIED}';
+{MOVES}{USES}CREATE INDEX denial ON event (seq) WHERE kind = '{EventKind.ACCESS_DENIED}';
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};

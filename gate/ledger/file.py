@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 from gate import wire
 from gate.ledger.database import is_disk_full, open_database
 from gate.ledger.moves import put_moves, put_passages, read_brought_in, read_moves
+from gate.ledger.uses import put_uses, read_uses
 from gate.model import EventKind, Move, Now, Record
 
 BLOCK_EVENTS = 256
@@ -114,6 +115,7 @@ class LedgerFile:
         self.was_unclean = not meta["clean"]
         self.state: dict[str, bytes] = dict(self._db.execute("SELECT key, value FROM state"))
         self.moves = read_moves(self._db)
+        self.uses = read_uses(self._db)
         self.shift_millis, self.brought_in = read_brought_in(self._db)
         self.span = self._now = self._measure(meta)
         self._settle()
@@ -170,6 +172,7 @@ class LedgerFile:
             notes = [Entry(record, now) for record in self._make_room(len(batch.entries) + NOTES_MAX)]
             written_bytes = self._insert([*notes, *batch.entries])
             put_passages(self._db, (entry.record for entry in batch.entries), self._gate)
+            put_uses(self._db, (entry.record for entry in batch.entries))
         if batch.moves:
             put_moves(self._db, batch.moves)
         self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", batch.state.items())

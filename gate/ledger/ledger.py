@@ -62,6 +62,9 @@ class Ledger:
     writer_type: ClassVar[type[Writer]] = Writer
     flusher_type: ClassVar[type[Flusher]] = Flusher
 
+    uses: Mapping[str, int]
+    """Of holders with a limited number of entries, how many are used up."""
+
     def __init__(
         self, path: Path, *, site: str, gate: str, zone: ZoneInfo, settings: config.Ledger,
         say: Callable[[Flushed | Fault], None], fdatasync: Callable[[int], None] = os.fdatasync,
@@ -112,6 +115,7 @@ class Ledger:
         self._state = dict(self._file.state)
         self.moves, self.shift_millis, self.brought_in = (
             self._file.moves, self._file.shift_millis, self._file.brought_in)
+        self.uses = self._file.uses
         self._flusher.written(self.written_seq, 0)  # the ways out just taken in are written, and not yet flushed
         self._writer.start()
         self._started = self._open = True

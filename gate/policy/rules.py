@@ -13,13 +13,17 @@ from gate.policy import (
     anti_passback,
     area,
     freshness,
+    host,
     hours,
     lockdown,
+    max_uses,
     occupancy,
     permit,
     quota,
     revocation,
+    role,
     second_code,
+    two_persons,
     validity,
 )
 from gate.policy.context import Check, Context, Objection
@@ -45,13 +49,17 @@ RULES: tuple[Rule, ...] = (
     Rule("roster-age", freshness.roster_rule, "roster.sqlite"),
     Rule("validity", validity.rule),
     Rule("area", area.rule),
+    Rule("role", role.rule),
     Rule("permit", permit.rule, "permits.json"),
     Rule("hours", hours.rule, "schedules.json"),
+    Rule("host", host.rule, "roster.sqlite"),
+    Rule("uses", max_uses.rule),
     Rule("second-code", second_code.rule),
     Rule("health", health.rule, "packs.json"),
     Rule("anti-passback", anti_passback.rule),
     Rule("occupancy", occupancy.rule),
     Rule("quota", quota.rule, "quotas.json"),
+    Rule("two-persons", two_persons.rule),
 )
 
 

@@ -112,7 +112,7 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
     def entering(self) -> list[Decision]:
         """Whom the lane has let in, or will, and who has not passed yet."""
         decisions = [waiting.decision for waiting in self.pending] + ([self.passer] if self.passer else [])
-        return [decision for decision in decisions if decision.direction is Direction.ENTRY]
+        return [each for decision in decisions if decision.direction is Direction.ENTRY for each in people(decision)]
 
     @property
     def deadline(self) -> float | None:
@@ -131,7 +131,14 @@ def decision_data(decision: Decision) -> dict[str, Any]:
         "holder": decision.holder, "rule": decision.rule, "hint": decision.hint, "observed": list(decision.observed),
         "actor": decision.actor, "cause": decision.cause,
     }
+    if decision.uses is not None and (decision.granted or decision.reason is Reason.STORE_SLOW):
+        data["uses"] = decision.uses + decision.granted  # used up from the grant on; a grant taken back gives it back
     return {key: value for key, value in data.items() if value not in ("", [])}
+
+
+def people(decision: Decision | None) -> list[Decision]:
+    """Whom a decision is about: one, or two who enter together; nobody where nothing is known."""
+    return [each for each in (decision and decision.beside, decision) if each is not None]
 
 
 class Actions:
@@ -221,20 +228,25 @@ class Actions:
         self.effects.append(Record(kind, data))
 
     def record_passer(self, kind: EventKind, **data: Any) -> None:
-        passer = self.passer
-        who = {} if passer is None else {
-            "direction": passer.direction.value, "holder": passer.holder, "company": passer.company}
-        self.record(kind, **{key: value for key, value in who.items() if value}, **data)
+        for passer in people(self.passer):
+            who: dict[str, Any] = {
+                "direction": passer.direction.value, "holder": passer.holder, "company": passer.company}
+            if passer.uses is not None and kind in (EventKind.ACCESS_TAKEN, EventKind.ACCESS_NOT_TAKEN):
+                who["uses"] = passer.uses + (kind is EventKind.ACCESS_TAKEN)
+            self.record(kind, **{key: value for key, value in who.items() if value not in ("", None)}, **data)
+        if self.passer is None:
+            self.record(kind, **data)
 
     def refuse(self, decision: Decision, reason: Reason) -> None:
-        refused = replace(decision, granted=False, reason=reason)
-        self.effects += [Record(EventKind.ACCESS_DENIED, decision_data(refused)), Show(Signal.DENIED, refused)]
+        refused = [replace(each, granted=False, reason=reason) for each in people(decision)]
+        self.effects += [Record(EventKind.ACCESS_DENIED, decision_data(each)) for each in refused]
+        self.effects.append(Show(Signal.DENIED, refused[-1]))
 
     # --- the actions of the table, by their names there ---
 
     def record_grant(self) -> None:
         assert self.decision is not None
-        self.effects.append(Record(EventKind.ACCESS_GRANTED, decision_data(self.decision)))
+        self.effects += [Record(EventKind.ACCESS_GRANTED, decision_data(each)) for each in people(self.decision)]
         self.keep(passer=self.decision)
 
     def release(self) -> None:
@@ -256,7 +268,7 @@ class Actions:
     def show_deny(self) -> None:
         """Red; but the first of two codes is no fault, and a shop's QR in view takes the green of a pass not away."""
         assert self.decision is not None
-        if self.decision.reason is Reason.NEEDS_SECOND_CODE:
+        if self.decision.reason in (Reason.NEEDS_SECOND_CODE, Reason.NEEDS_SECOND_PERSON):
             self.effects.append(Show(Signal.READING, self.decision))
         elif self.portal.passer is None or self.decision.reason not in NOBODYS:
             self.effects.append(Show(Signal.DENIED, self.decision))
