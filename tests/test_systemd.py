@@ -14,7 +14,7 @@ from gate.cli import main
 UNITS = Path(__file__).resolve().parents[1] / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 PROGRAM = re.compile(r"/opt/gate(-central)?/bin/gate")
-EXPOSURE_MAX = {"gate.service": 13, "gate@.service": 13, "gate-camera.service": 5, "gate-camera@.service": 5}
+EXPOSURE_MAX = {"gate.service": 14, "gate@.service": 14, "gate-camera.service": 5, "gate-camera@.service": 5}
 """Tenths on the scale of `systemd-analyze security` (0 confined, 100 not); the other units: 15."""
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
@@ -87,6 +87,18 @@ def test_the_daemon_cannot_set_the_clock_and_may_ask_it_where_another_service_ke
 @pytest.mark.parametrize("unit", ["gate.service", "gate-camera.service"])
 def test_a_camera_may_confine_itself(unit: str) -> None:
     assert {"seccomp", "prctl", "prlimit64"} <= allowed_system_calls(unit)
+
+
+@needs_systemd
+def test_the_process_that_fetches_documents_may_let_others_go_first() -> None:
+    assert "setpriority" in allowed_system_calls("gate.service")
+
+
+def test_a_stick_is_imported_without_a_network_and_mounted_for_reading_only() -> None:
+    assert settings("gate-usb.service", "PrivateNetwork") == ["yes"]
+    assert settings("gate-usb.service", "RequiresMountsFor") == settings("media-gate.mount", "Where")
+    assert settings("media-gate.mount", "Options") == ["ro,nosuid,nodev,noexec"]
+    assert "gate-usb.service" in (UNITS / "90-gate-usb.rules").read_text(encoding="utf-8")
 
 
 def test_exits_outlive_a_restart_and_outputs_are_made_safe_after_every_end() -> None:
