@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stdnum import verhoeff
 
 from gate.decoder import gp1
-from gate.model import Claims, Direction, Mode, Now, Proof, RosterEntry, Scan
+from gate.model import Claims, Decision, Direction, Mode, Move, Now, Proof, Reason, RosterEntry, Scan, Stamp
 from gate.pack_files import read_pack
 from gate.policy.attempts import Attempts, Tally
 from gate.policy.crossing import Crossing
@@ -25,7 +25,8 @@ from gate.policy.pairs import Pairs
 from gate.policy.permits import Permit, Permits
 from gate.policy.quotas import Quotas
 from gate.policy.schedule import schedules_from_json
-from gate.presence import OUTSIDE, Move, Presence, Stamp
+from gate.policy.together import TwoPersons
+from gate.presence import OUTSIDE, Presence
 from gate.trust import Key, Keyring, Revocations, key_id
 from gate.view import DocumentSet, View
 from tests.proofs.reference_health import PACKS, ROLES, draw_policy, draw_record
@@ -100,6 +101,8 @@ class Plain:
     permits: dict[str, tuple[date | None, date | None, bool]] | None
     """Of each business the first day, the last day, and whether it is suspended; None: nobody needs a permit."""
     permit_required: bool
+    visit_of: dict[str, tuple[str, int | None]]
+    """Whom somebody visits, and how often they may enter."""
 
 
 class Drawn:
@@ -197,12 +200,13 @@ class Drawn:
         crowds = [self.crowd() for _ in range(CROWDS)]
         company_of = {name: rng.choice(("", *COMPANIES, "cty-c")) for name in people}
         permits, required = self.draw_permits(), rng.random() < 0.3
+        visit_of = {name: (rng.choice((*[""] * 6, "p1", "p13")), rng.choice((*[None] * 5, 1, 2))) for name in people}
         plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(revoked), published,
                       health, packs, rng.choice((None, None, QUOTA)), {present(crowd): crowd for crowd in crowds},
-                      company_of, permits, required)
+                      company_of, permits, required, visit_of)
         entries = {name: RosterEntry(
             name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end, company_of[name],
-            {"health": health[name]}) for name, paper in people.items()}
+            {"health": health[name], "visit": visit_fact(*visit_of[name])}) for name, paper in people.items()}
         keyring = Keyring(Key(b"key-%d" % n, key.public_key(), "khu-a", "pass", "", *life)
                           for n, (key, life) in enumerate(zip(self.keys, self.lives, strict=True)))
         file = {"schema": "gate.schedules/1", "schedules": schedules, "holidays": holidays}
@@ -217,7 +221,7 @@ class Drawn:
     def draw_permits(self) -> dict[str, tuple[date | None, date | None, bool]] | None:
         """Permits that begin or end about today, some suspended; or no such document."""
         rng = self.rng
-        if rng.random() < 0.4:
+        if rng.random() < 0.6:
             return None
         return {name: (rng.choice((None, self.day(-5, 1))), rng.choice((None, self.day(-1, 5))), rng.random() < 0.2)
                 for name in COMPANIES}
@@ -237,11 +241,19 @@ class Drawn:
             frozenset(accept), rng.random() < 0.5, rng.choice((None, timedelta(days=1))),
             rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
             pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
+            roles=frozenset(rng.sample(ROLES, rng.choice((0, 0, 0, 0, 2, 3)))), host_inside=rng.random() < 0.5,
+            two_persons=self.two_persons(), uses={f"p{n}": rng.randrange(3) for n in range(PEOPLE)},
             crossing=Crossing(
                 anti_passback=rng.choice(("off", "off", "soft", "hard", "timed")), timed_s=TIMED_S,
                 forgive_unknown=rng.random() < 0.7, occupancy_max=rng.choice((None, None, OCCUPANCY_MAX)),
                 quotas=rng.choice(("off", "shared"))),
             presence=rng.choice(tuple(self.plain.crowd_of)))
+
+    def two_persons(self) -> TwoPersons:
+        """Mostly one is enough; else nobody waits, or somebody does, still or no longer."""
+        rng = self.rng
+        first = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", holder=f"p{rng.randrange(3)}")
+        return TwoPersons(rng.choice((*[None] * 5, 10.0)), rng.choice((None, first)), rng.choice((1000.0, 1000.5)))
 
     def crowd(self) -> Crowd:
         """Some are inside, some have left, of some nothing is known."""
@@ -271,6 +283,11 @@ class DictRoster:
 
     def holder(self, holder: str) -> RosterEntry | None:
         return self.entries.get(holder)
+
+
+def visit_fact(host: str, uses: int | None) -> dict[str, Any]:
+    """A visit as a row of the roster says it."""
+    return {**({"host": host} if host else {}), **({} if uses is None else {"uses": uses})}
 
 
 def present(crowd: Crowd) -> Presence:

@@ -77,6 +77,9 @@ def entry(code: Code, view: View, plain: Plain, now: Now) -> Answer:
         return Answer("OCCUPANCY_LIMIT")
     if crossing.quotas == "shared" and plain.quota is not None and crowd.inside(holder) >= plain.quota:
         return Answer("QUOTA")
+    two = view.two_persons
+    if two.within_s and (two.first is None or two.until_mono <= now.mono or two.first.holder == holder):
+        return Answer("NEEDS_SECOND_PERSON")
     return Answer("GRANTED", observed=tuple(observed))
 
 
@@ -143,12 +146,31 @@ def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
     lists = [paper.areas for paper in papers if paper.areas]
     if not lists or not all({view.area, "*"} & areas for areas in lists):
         return "NO_ACCESS_RIGHTS"
+    named = [paper.roles for paper in papers if paper.roles]
+    if view.roles and (not named or any(not view.roles & roles for roles in named)):
+        return "NO_ACCESS_RIGHTS"
     if not has_permit(plain, plain.company_of.get(holder, ""), now.utc.astimezone(view.zone).date(), now.trusted):
         return "PERMIT"
     schedule = plain.schedule_of.get(holder, "")
     if now.trusted and schedule and not is_open(plain, schedule, now.utc.astimezone(view.zone).replace(tzinfo=None)):
         return "OUT_OF_TIME_RANGE"
+    host, uses = plain.visit_of.get(holder, ("", None))
+    if host and not receives(host, view, plain, now):
+        return "NO_HOST"
+    if uses is not None and view.uses[holder] >= uses:
+        return "MAX_USES"
     return "NEEDS_SECOND_CODE" if certificates == "required" and not code.paper else ""
+
+
+def receives(host: str, view: View, plain: Plain, now: Now) -> bool:
+    """Whether a visitor's host still belongs here and, where that is asked, is here."""
+    if host not in plain.people or host in plain.revoked:
+        return False
+    end = plain.people[host].end
+    if now.trusted and end and end <= now.utc:
+        return False
+    where, _ = plain.crowd_of[view.presence].last.get(host, ("", now.utc))
+    return bool(where) or not view.host_inside
 
 
 def has_permit(plain: Plain, company: str, today: date, date_is_known: bool) -> bool:
