@@ -18,7 +18,7 @@ TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix *.py, \
-	admission certificates cose delivery explanation imports inspection live portal presence scenarios texts trust view wire)))
+	admission certificates cose delivery explanation imports inspection live peers portal presence scenarios texts trust view wire)))
 
 .PHONY: help
 help:  ## this list
@@ -157,6 +157,7 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 	.venv/bin/python -m tests.proofs.empty_frames --frames 100000
 	.venv/bin/python -m tests.proofs.kills --kills 2000
 	.venv/bin/python -m tests.proofs.camera_kills --kills 1000
+	.venv/bin/python -m tests.proofs.presence --steps 1000000 --gates 50
 	.venv/bin/python -m tests.proofs.backlog --events 1000000
 
 .PHONY: bench
@@ -186,7 +187,7 @@ lock: | python  ## requirements/*.lock from pyproject.toml
 	@[ -x .venv-lock/bin/uv ] || { $(PYTHON) -m venv .venv-lock; .venv-lock/bin/pip $(PIP_INSTALL) uv; }
 	$(LOCK) pyproject.toml --extra camera -o requirements/gate.lock
 	$(LOCK) pyproject.toml --extra central -o requirements/central.lock
-	$(LOCK) pyproject.toml --extra camera --extra video --extra central --extra dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml --extra camera --extra video --extra screen --extra osdp --extra central --extra dev -o requirements/dev.lock
 	printf '%s\n' base45 cwt pycose | $(LOCK) - -o requirements/crosscheck.lock
 	echo opencv-contrib-python-headless | $(LOCK) - -o requirements/opencv.lock
 	echo 'atheris<3.1' | $(LOCK) - -o requirements/fuzz.lock  # 3.1 has no wheel for Python 3.11

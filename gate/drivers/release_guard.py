@@ -25,7 +25,7 @@ from gate.model import Fault
 GRACE_S = 2.0
 """How much later than its end a release may be locked before its process counts as hung."""
 RESTART_AFTER_S = 1.0
-START_MAX_S = 10.0
+START_MAX_S = 2.0
 BYE = math.inf
 """What the barrier says last of all, when everything is locked in order."""
 SYSTEMD_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -60,7 +60,7 @@ class ReleaseGuard:
         self._thread.start()
 
     def wait_ready(self) -> bool:
-        """Wait until a guardian watches, START_MAX_S at most: it was started first, and should long be there."""
+        """Wait until a guardian watches, START_MAX_S at most: somebody may want to leave, and it was started first."""
         return self._ready.wait(START_MAX_S)
 
     def released_until(self, until_mono: float) -> None:
