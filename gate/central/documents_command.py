@@ -9,10 +9,20 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gate.central.db import DEFAULT_URL, open_database, reading
+from gate.central.db import DEFAULT_URL, open_database, reading, writing
+from gate.central.document_changes import (
+    add_people,
+    read_visits,
+    revoke_passes,
+    standing,
+    with_suspensions,
+    with_visits,
+    withdrawn,
+)
 from gate.central.document_root import ONLINE_ROLES, ROOT_DAYS, init_repository, renew_root, root_fingerprint
 from gate.central.documents import DOCUMENT_DAYS, Published, publish, published
 from gate.central.documents_broker import send_documents
@@ -22,7 +32,7 @@ from gate.central.people import revocations, roster_rows
 from gate.clock import SystemClock
 from gate.commands.broker_options import add_broker_options, broker_of
 from gate.config import Mqtt
-from gate.documents import ISSUERS, PACKS, REVOCATIONS, ROSTER, SCHEDULES
+from gate.documents import ISSUERS, PACKS, PERMITS, QUOTAS, REVOCATIONS, ROSTER, SCHEDULES
 from gate.documents.roster_builder import build_roster
 from gate.documents.roster_file import RosterRow
 from gate.errors import UsageError
@@ -74,6 +84,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
                           help="the policy packs, each a file or the name of a shipped one; left out, the last stay")
     publish_.add_argument("--health", type=Path, metavar="FILE",
                           help="health facts for the roster, one JSON object a line: {\"who\", \"record\"}")
+    publish_.add_argument("--visits", type=Path, metavar="FILE",
+                          help="who visits whom, one JSON object a line: {\"who\", \"host\", \"uses\"}")
+    publish_.add_argument("--quotas", type=Path, metavar="FILE", help="quotas.json; left out, the last one stays")
+    publish_.add_argument("--permits", type=Path, metavar="FILE", help="permits.json; left out, the last one stays")
+    publish_.add_argument("--suspend", action="append", default=[], metavar="BUSINESS",
+                          help="its people are denied from now on; may be repeated")
+    publish_.add_argument("--resume", action="append", default=[], metavar="BUSINESS",
+                          help="a suspended business may work again; may be repeated")
+    publish_.add_argument("--people", type=Path, metavar="CSV", help="first add these people to the database")
+    publish_.add_argument("--time-zone", type=ZoneInfo, default=ZoneInfo("Asia/Ho_Chi_Minh"), metavar="ZONE",
+                          help="with --people: where days begin and end (default: %(default)s)")
+    publish_.add_argument("--revoke-pass", action="append", default=[], metavar="NUMBER",
+                          help="first withdraw this pass; may be repeated")
+    publish_.add_argument("--revoke-key", action="append", default=[], metavar="KEY_ID",
+                          help="withdraw this signing key, and so everything that it signed; may be repeated")
+    publish_.add_argument("--reason", default="", help="with --revoke-pass: kept with the pass")
     publish_.add_argument("--keep-roster", action="store_true", help="leave the people as published last")
     publish_.add_argument("--whole-roster", action="store_true",
                           help="a new base for later changes; best at a quiet hour, since gates fetch all of it")
@@ -123,14 +149,14 @@ def _init(args: argparse.Namespace) -> int:
 
 def _publish(args: argparse.Namespace) -> int:
     now, token_key = _now(), read_token_key(args.token_key)
-    if args.holidays and not args.schedules:
-        raise UsageError("--holidays: adds to --schedules FILE; give that too")
-    if (args.broker is None) != (args.site is None):
-        raise UsageError("--broker and --site go together: whose gates shall read it there?")
+    _check_publish(args)
     broker = broker_of(args) if args.broker else None
-    if args.health and args.keep_roster:
-        raise UsageError("--health: goes into a new roster; leave out --keep-roster")
     first = not (args.repo / "metadata" / "timestamp.json").exists()
+    if args.people or args.revoke_pass:
+        with writing(open_database(args.db)) as session:
+            revoke_passes(session, args.revoke_pass, now, args.reason or "withdrawn with a publication")
+            if args.people:
+                add_people(session, args.people, now, args.time_zone)
     with tempfile.TemporaryDirectory(dir=args.repo if args.repo.is_dir() else None, prefix=".draft-") as draft:
         documents: dict[str, Path] = {}
 
@@ -139,7 +165,8 @@ def _publish(args: argparse.Namespace) -> int:
             documents[name].write_bytes(content)
 
         with reading(open_database(args.db)) as session:
-            document(REVOCATIONS, revocations_to_json(revocations(session, now)))
+            document(REVOCATIONS, revocations_to_json(withdrawn(
+                args.repo, revocations(session, now), args.revoke_key)))
             if args.packs is not None:
                 document(PACKS, packs_to_json([read_pack(pack) for pack in args.packs]))
             if first or not args.keep_roster:
@@ -148,6 +175,8 @@ def _publish(args: argparse.Namespace) -> int:
                 if args.health:
                     packs = packs_from_json(_packs_document(args.repo, documents))
                     rows = with_health(rows, read_health(args.health, packs))
+                if args.visits:
+                    rows = with_visits(rows, read_visits(args.visits, session))
                 build_roster(documents[ROSTER], rows, token_key, _progress)
         if args.issuers or first:
             document(ISSUERS, _read(args.issuers) if args.issuers else keyring_to_json(Keyring()))
@@ -156,10 +185,27 @@ def _publish(args: argparse.Namespace) -> int:
             if args.holidays:
                 schedules = with_holidays(schedules, args.holidays, (now.year, now.year + 1))
             document(SCHEDULES, schedules)
+        if args.quotas:
+            document(QUOTAS, _read(args.quotas))
+        if args.permits or args.suspend or args.resume:
+            permits = _read(args.permits) if args.permits else standing(args.repo, PERMITS)
+            document(PERMITS, with_suspensions(permits, args.suspend, args.resume))
         result = publish(args.repo, args.keys, documents, token_key, now, days=args.expires_days,
                          whole_roster=args.whole_roster)
     _show(result, args)
     return _sent(args, broker) if broker else FINE
+
+
+def _check_publish(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if args.holidays and not args.schedules:
+        raise UsageError("--holidays: adds to --schedules FILE; give that too")
+    if (args.broker is None) != (args.site is None):
+        raise UsageError("--broker and --site go together: whose gates shall read it there?")
+    if args.health and args.keep_roster:
+        raise UsageError("--health: goes into a new roster; leave out --keep-roster")
+    if (args.visits or args.people) and args.keep_roster:
+        raise UsageError("--visits and --people go into a new roster; leave out --keep-roster")
 
 
 def _send(args: argparse.Namespace) -> int:

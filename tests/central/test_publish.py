@@ -21,6 +21,7 @@ from gate.documents import ISSUERS, REVOCATIONS, ROSTER, SCHEDULES, load_documen
 from gate.errors import DocumentError, UsageError
 from gate.policy.schedule import SCHEDULES_MAX_BYTES, schedules_from_json
 from gate.token_key import read_token_key
+from gate.view import DocumentSet
 
 
 @pytest.fixture
@@ -172,6 +173,17 @@ def test_public_holidays_become_dates() -> None:
         with_holidays(document, "XX", (2026,))
 
 
+def test_tet_of_2027_is_closed_by_the_lunar_calendar() -> None:
+    """Tet Dinh Mui begins on 6 February 2027, new year's eve is a holiday too (Labour Code 2019, article 112)."""
+    document = b'''{"schema": "gate.schedules/1", "schedules": {"ca-ngay": {
+        "mon": [["06:00", "18:00"]], "tue": [["06:00", "18:00"]], "fri": [["06:00", "18:00"]], "holiday": []}}}'''
+    schedules = schedules_from_json(with_holidays(document, "VN", (2027,)))
+    assert {date(2027, 2, day) for day in range(5, 10)} <= schedules.holidays
+    for day, is_open in (("2027-02-02", True), ("2027-02-05", False), ("2027-02-08", False), ("2027-02-09", False),
+                         ("2027-02-15", True)):
+        assert schedules.is_open("ca-ngay", datetime.fromisoformat(f"{day}T09:00:00")) is is_open, day
+
+
 # --- the command ---------------------------------------------------------------------------------------
 
 
@@ -220,6 +232,54 @@ def test_the_roster_can_stay_while_withdrawals_go_out(centre: Path) -> None:
     assert main(PUBLISH) == 0
     assert main(IMPORT) == 0
     assert load_documents(centre / "state", read_token_key(centre / "token.key")).roster.holder("h-an") is None
+
+
+def documents_after(*changes: str) -> DocumentSet:
+    """Publish with these options, import, and load what the gate then believes."""
+    assert main([*PUBLISH, *changes]) == 0
+    assert main(IMPORT) == 0
+    return load_documents(Path("state"), read_token_key(Path("token.key")))
+
+
+def test_one_command_suspends_a_business_and_another_resumes_it(centre: Path) -> None:
+    Path("permits.json").write_text('{"schema": "gate.permits/1", "required": true, "businesses": {"a": {}, "b": {}}}')
+    permits = documents_after("--permits", "permits.json").permits
+    assert permits
+    assert permits.holds("a", None)
+    permits = documents_after("--suspend", "a").permits
+    assert permits
+    assert [permits.holds(name, None) for name in ("a", "b", "c")] == [False, True, False]
+    permits = documents_after("--resume", "a").permits
+    assert permits
+    assert permits.holds("a", None)
+    assert main([*PUBLISH, "--resume", "a"]) == 2
+
+
+def test_one_command_withdraws_a_pass_or_a_key_for_good(centre: Path) -> None:
+    assert documents_after("--revoke-pass", "AA", "--reason", "lost").revocations.passes == {"aa", "bb"}
+    assert documents_after("--revoke-key", "a2V5LTE=").revocations.keys == {"a2V5LTE="}
+    revoked = documents_after("--keep-roster").revocations
+    assert (revoked.passes, revoked.keys) == ({"aa", "bb"}, {"a2V5LTE="}), "also in later sets"
+    assert main([*PUBLISH, "--revoke-key", "no key"]) == 2
+    assert main([*PUBLISH, "--revoke-pass", "ff"]) == 2
+
+
+def test_one_command_adds_people_and_says_whom_they_visit(centre: Path) -> None:
+    Path("people.csv").write_text("ho_ten,cccd,khu_vuc\nTrần Thị Khách,001090123456,site\n")
+    Path("visits").write_text('{"who": "001090123456", "host": "079090000001", "uses": 2}\n')
+    entry = documents_after("--people", "people.csv", "--visits", "visits").roster.find(("cccd:001090123456",))
+    assert entry
+    assert entry.facts == {"visit": {"host": "h-an", "uses": 2}}
+    Path("bad.csv").write_text("ho_ten,cccd\nTrần,12\n")
+    assert main([*PUBLISH, "--people", "bad.csv"]) == 2
+
+
+def test_quotas_are_published_and_stay(centre: Path) -> None:
+    Path("quotas.json").write_text('{"schema": "gate.quotas/1", "site": {"max": 7}}')
+    documents_after("--quotas", "quotas.json")
+    quotas = documents_after().quotas
+    assert quotas
+    assert quotas.site == 7
 
 
 def test_a_refused_import_exits_1_and_status_says_why(centre: Path, capsys: pytest.CaptureFixture[str]) -> None:
