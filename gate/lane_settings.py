@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from gate import config
 from gate.clock import BUILD_FLOOR, SystemClock, always, kernel_synchronised
 from gate.model import Mode, Proof
+from gate.policy.ages import PastAge
 from gate.policy.attempts import Attempts
 from gate.policy.crossing import Crossing
 from gate.policy.health.pack import HealthPolicy
@@ -30,6 +31,8 @@ def view_of(
         accept=frozenset(Proof(proof) for proof in admission.accept),
         signed_must_be_listed=site.kind == "workplace" if must_be_listed is None else must_be_listed,
         roster_max_age=None if max_age_h is None else timedelta(hours=max_age_h),
+        past_age=tuple(PastAge(each.document, timedelta(hours=each.max_age_h), each.then == "roster_only")
+                       for each in admission.past_age if each.then != "continue"),
         continue_on_stale_roster=admission.on_stale_roster == "continue",
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
         live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gate.model import Mode, Proof, RosterEntry
+from gate.policy.ages import PastAge
 from gate.policy.attempts import Attempts
 from gate.policy.crossing import Crossing
 from gate.policy.health.pack import HealthPolicy, Pack
@@ -67,6 +68,7 @@ class View:
     roster_max_age: timedelta | None = None
     continue_on_stale_roster: bool = False
     continue_on_untrusted_clock: bool = True
+    past_age: tuple[PastAge, ...] = ()
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     pairs: Pairs = field(default_factory=Pairs)
     health: HealthPolicy = field(default_factory=HealthPolicy)

@@ -77,6 +77,17 @@ class Portal(Section, frozen=True, kw_only=True):
     """How long it may stand open before the alarm."""
 
 
+class PastAge(Section, frozen=True, kw_only=True):
+    """What becomes of entry when a document other than the roster has not been published again for too long."""
+
+    document: Literal["issuers", "revocations", "schedules", "packs", "quotas", "permits"]
+    """Which document."""
+    max_age_h: Annotated[float, Meta(gt=0)]
+    """Hours since its publication after which it is past its age; acts only on a clock that can be believed."""
+    then: Literal["deny", "roster_only", "continue"]
+    """Nobody enters, only whom the roster lists, or everybody as before."""
+
+
 class Admission(Section, frozen=True, kw_only=True):
     """Which proofs open this gate, and what to do about what it cannot know."""
 
@@ -94,6 +105,8 @@ class Admission(Section, frozen=True, kw_only=True):
     """Age in hours at which the roster is stale; left out, it never is."""
     on_stale_roster: Literal["deny", "continue"] = "deny"
     """What to do about a stale roster."""
+    past_age: Annotated[tuple[PastAge, ...], Meta(max_length=16)] = ()
+    """The same for other documents, each with its own limit."""
     on_untrusted_clock: Literal["deny", "continue"] = "continue"
     """What to do about validity, and the age of live codes, when the clock cannot be believed."""
     live_code_max_age_s: Annotated[float, Meta(ge=5, le=300)] = 15.0

@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     Rule("revocation", revocation.rule, "revocations.json"),
     Rule("clock", freshness.clock_rule),
     Rule("roster-age", freshness.roster_rule, "roster.sqlite"),
+    Rule("document-age", freshness.documents_rule),
     Rule("validity", validity.rule),
     Rule("area", area.rule),
     Rule("role", role.rule),

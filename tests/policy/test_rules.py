@@ -13,6 +13,7 @@ import pytest
 
 from gate.clock import SHIFT_START
 from gate.model import Claims, Credential, Direction, Mode, Now, Proof, Reason, RosterEntry
+from gate.policy.ages import PastAge
 from gate.policy.context import Context, Objection
 from gate.policy.rules import RULES, Rule, judge
 from gate.policy.schedule import schedules_from_json
@@ -53,6 +54,13 @@ CASES = [
     ("roster a day old, an hour allowed", {"roster_max_age": timedelta(hours=1)}, Reason.ROSTER_STALE),
     ("stale, continue", {"roster_max_age": timedelta(hours=1), "continue_on_stale_roster": True}, None),
     ("stale cannot be known", {"roster_max_age": timedelta(hours=1), "now": UNTRUSTED}, None),
+    ("revocations old, deny", {"past_age": (PastAge("revocations", HOUR),)}, Reason.ROSTER_STALE),
+    ("revocations old, only the roster counts, listed", {"past_age": (PastAge("revocations", HOUR, True),)}, None),
+    ("revocations old, only the roster counts, not listed", {
+        "entry": None, "claims": replace(CLAIMS, areas=frozenset({"xuong-a"})),
+        "past_age": (PastAge("revocations", HOUR, True),)}, Reason.ROSTER_STALE),
+    ("revocations not yet old", {"past_age": (PastAge("revocations", 2 * DAY),)}, None),
+    ("revocations old by a clock not believed", {"past_age": (PastAge("revocations", HOUR),), "now": UNTRUSTED}, None),
     ("roster entry over", {"entry": replace(ENTRY, valid_until_at=SHIFT_START)}, Reason.EXPIRED),
     ("roster entry not yet", {"entry": replace(ENTRY, valid_from_at=SHIFT_START + DAY)}, Reason.NOT_YET_ACTIVE),
     ("roster entry begins now", {"entry": replace(ENTRY, valid_from_at=SHIFT_START)}, None),

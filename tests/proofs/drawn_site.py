@@ -18,6 +18,7 @@ from stdnum import verhoeff
 from gate.decoder import gp1
 from gate.model import Claims, Decision, Direction, Mode, Move, Now, Proof, Reason, RosterEntry, Scan, Stamp
 from gate.pack_files import read_pack
+from gate.policy.ages import PastAge
 from gate.policy.attempts import Attempts, Tally
 from gate.policy.crossing import Crossing
 from gate.policy.health.pack import pack_from_json
@@ -240,6 +241,7 @@ class Drawn:
             Attempts(frozenset({"keys"}), rng.randint(1, 5), tallies=tallies if rng.random() < 0.7 else {}),
             frozenset(accept), rng.random() < 0.5, rng.choice((None, timedelta(days=1))),
             rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
+            past_age=rng.choice(((), (), (), (PastAge("issuers", timedelta(days=1), rng.random() < 0.7),))),
             pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
             roles=frozenset(rng.sample(ROLES, rng.choice((0, 0, 0, 0, 2, 3)))), host_inside=rng.random() < 0.5,
             two_persons=self.two_persons(), uses={f"p{n}": rng.randrange(3) for n in range(PEOPLE)},

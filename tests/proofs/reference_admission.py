@@ -136,6 +136,9 @@ def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
     age_counts = now.trusted and view.roster_max_age and not view.continue_on_stale_roster
     if age_counts and now.utc > plain.published + view.roster_max_age:
         return "ROSTER_STALE"
+    for each in view.past_age if now.trusted else ():
+        if now.utc > plain.published + each.limit and (not each.roster_only or not holder):
+            return "ROSTER_STALE"
     papers = [paper for paper in (code.paper, plain.people.get(holder)) if paper]
     if now.trusted:
         for paper in papers:
