@@ -177,6 +177,7 @@ schema: venv  ## config/gate.schema.json and what docs/ takes from the code
 	text=$$(sed "/^$$mark$$/q" docs/configuration.md)
 	printf '%s\n\n%s\n' "$$text" "$$(.venv/bin/gate check --keys)" > docs/configuration.md
 	.venv/bin/python docs/make_asyncapi.py > docs/asyncapi.yaml
+	.venv/bin/gate wiring --config config/gate.example.yaml --svg docs/wiring-example.svg
 
 # Keeps the versions that a lock holds already; `make lock UPGRADE=--upgrade` takes the newest.
 LOCK = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -11,7 +11,7 @@ fail or lie. Everything that can lives at the edge and only hands the core a fro
 
 The import rule, kept by `tests/test_imports.py`; a lower level never imports a higher one:
 
-    5  __main__, cli, commands, app, demo, simulate, simulated_codes, scenario, backup, central
+    5  __main__, cli, commands, app, demo, simulate, simulated_codes, scenario, backup, wiring, central
     4  controller, obey, command_post, passages, effector, reporter, uplink, watchdog, documents, lane_settings
     3  drivers, ledger, config, clock, inbox, mqtt_client, noticeboard, token_key, private_key, durable, pack_files
     2  admission, portal, presence, policy, trust, decoder, inspection, view, ports, texts, wire, acks, peers, delivery

@@ -24,6 +24,7 @@ NOUNS = {
     "watch": "print a broker's feed readably",
     "command": "ask gates to open, lock down, free the way and more, under an operator's signature",
     "events": "read, verify or export this gate's ledger",
+    "wiring": "which wire goes where, drawn from your config",
     "backup": "this gate in one file: config, keys, documents, ledger",
     "restore": "make this machine the gate that a backup holds, with a new epoch",
     "outputs": "put every output in its safe state, or test each",
