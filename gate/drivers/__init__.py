@@ -28,6 +28,7 @@ BARRIERS = {
 INDICATORS = {
     "lamps": "gate.drivers.lamps:Lamps",
     "buzzer": "gate.drivers.buzzer:BuzzerIndicator",
+    "screen": "gate.drivers.screen:ScreenIndicator",
 }
 CONTACTS = {
     "gpio": "gate.drivers.gpio_contact:GpioContact",

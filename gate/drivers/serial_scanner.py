@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -12,6 +12,23 @@ from gate.drivers.byte_reader import ByteReader
 from gate.drivers.repeat import RepeatFilter
 from gate.drivers.serial_line import Baud, SerialLine
 from gate.model import PAYLOAD_MAX_BYTES, Direction
+
+
+class Preset(NamedTuple):
+    """What a make of scanners is sent so that it reads by itself, and its answer, which is no code."""
+
+    command: bytes
+    answer: bytes
+
+
+PRESETS = {
+    # GROW GM65/GM805/GM861 (also Waveshare's), user manual: write 0xD6 to zone 0x0000; AB CD stands for any checksum.
+    "grow": Preset(bytes.fromhex("7E 00 08 01 00 00 D6 AB CD"), bytes.fromhex("02 00 00 01 00 33 31")),
+    # Honeywell (Xenon, Genesis, Youjie), user's guide, serial programming: presentation mode, `!` until power is lost.
+    "honeywell": Preset(b"\x16M\rPAPPM3!", b"PAPPM3\x06!"),
+    # Newland (EM, FM), serial programming command manual: sense mode, `#` until power is lost.
+    "newland": Preset(b"~\x010000#SCNMOD2;\x03", b"\x02\x010000#SCNMOD2\x06;\x03"),
+}
 
 TERMINATORS = {"any": b"\r\n", "cr": b"\r", "lf": b"\n", "none": b""}
 
@@ -27,8 +44,10 @@ class SerialSettings(config.Section, frozen=True, kw_only=True):
     """Silence that ends a code whose scanner sends no terminator."""
     dtr: bool = True
     rts: bool = True
+    preset: Literal["none", "grow", "honeywell", "newland"] = "none"
+    """Has a module of this make read by itself, without a trigger, from when it appears."""
     start_hex: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2} ?)*$", max_length=192)] = ""
-    """Bytes that the scanner needs to be sent when it appears, e.g. `16 54 0D`."""
+    """Bytes that the scanner needs to be sent then as well, e.g. `16 54 0D`."""
     repeat_s: Annotated[float, Meta(ge=0, le=60)] = 3.0
     """The same code again within this time is the same scan."""
 
@@ -44,19 +63,20 @@ class SerialScanner(ByteReader):
         self._idle_gap_s = settings.idle_gap_ms / 1000
         self._framer = Framer(self._idle_gap_s, PAYLOAD_MAX_BYTES, TERMINATORS[settings.terminator])
         self._repeats = RepeatFilter(settings.repeat_s)
+        self._preset = PRESETS.get(settings.preset, Preset(b"", b""))
 
     def open(self) -> SerialLine:
         settings = self._settings
         return SerialLine(
             settings.port, settings.baud, dtr=settings.dtr, rts=settings.rts,
-            start_command=bytes.fromhex(settings.start_hex),
+            start_command=self._preset.command + bytes.fromhex(settings.start_hex),
         )
 
     def take(self, data: bytes, mono: float) -> None:
         payloads = self._framer.feed(data, mono)
         self.dropped = self._framer.dropped
         for payload in payloads:
-            if self._repeats.is_new(payload, mono):
+            if payload != self._preset.answer and self._repeats.is_new(payload, mono):
                 self.offer(payload, mono)
         if data and self._framer.waiting:
             self.foretell()

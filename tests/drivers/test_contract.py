@@ -40,6 +40,7 @@ SETTINGS = {
     "none": {},
     "lamps": {"green_pin": 22, "red_pin": 23, "amber_pin": 24, "active_high": False},
     "buzzer": {"pin": 25, "active_high": False},
+    "screen": {"display": "dummy"},
     "gpio": {"pin": 20},
 }
 """Each driver's settings as a config gives them; LINE stands for a device that the test plugs in, or not."""

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from gate.drivers.serial_line import SerialLine
-from gate.drivers.serial_scanner import SerialScanner, SerialSettings
+from gate.drivers.serial_scanner import PRESETS, SerialScanner, SerialSettings
 from gate.errors import DeviceError
 from gate.model import PAYLOAD_MAX_BYTES, CodeBegun, Direction, ReaderState, Scan
 
@@ -92,6 +92,15 @@ def test_overlong_code_is_dropped_and_counted_and_the_next_one_read(scanner_of, 
 def test_start_command_is_sent_when_the_scanner_appears(scanner_of, pty):
     scanner_of(start_hex="16 54 0D")
     assert pty.receive() == b"\x16T\r"
+
+
+@pytest.mark.parametrize("make", PRESETS)
+def test_module_of_a_preset_is_set_to_read_by_itself_and_its_answer_is_no_code(make, scanner_of, pty, heard):
+    scanner_of(preset=make, idle_gap_ms=5)
+    assert pty.receive() == PRESETS[make].command
+    pty.send(PRESETS[make].answer)
+    pty.send(b"\r123\r")
+    assert heard.next().payload == b"123"
 
 
 def test_port_is_held_for_this_process_alone(scanner_of, pty):
