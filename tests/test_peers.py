@@ -13,7 +13,7 @@ from gate import wire
 from gate.acks import sign_ack
 from gate.errors import CodeError, ForgedError, MalformedError, UnknownKeyError
 from gate.model import Move, Stamp
-from gate.peers import PAGES, page_of, page_of_moves, read_page, sign_page
+from gate.peers import PAGES, page_name, page_of, page_of_moves, read_page, sign_page
 from gate.presence import OUTSIDE
 from gate.trust import Key, Keyring, kid_of
 
@@ -72,3 +72,7 @@ def test_a_page_holds_the_newest_and_a_longer_one_is_refused():
     longer = msgspec.structs.replace(told, moves=[*told.moves, told.moves[0]])
     with pytest.raises(CodeError, match="length"):
         read_page(sign_page(longer, PRIVATE, KID, id="1", time=AT), "khu-a", "gate-1", KEYRING)
+
+
+def test_pages_are_called_by_two_digits():
+    assert sorted(page_name(page) for page in range(PAGES)) == [f"{page:02}" for page in range(PAGES)]

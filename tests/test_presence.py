@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.model import Move, Now, Stamp
-from gate.presence import OUTSIDE, Presence
+from gate.presence import OUTSIDE, Presence, data_of, move_of
 
 SIX = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -103,3 +103,13 @@ def test_net_counts_what_went_through_this_gate_alone():
     presence.go("binh", "hall", "c1", now(1))
     presence.go("chi", OUTSIDE, "c2", now(2))
     assert presence.net == {"c1": 3, "c2": -1}
+
+
+@given(moves, st.integers(0, 1 << 50))
+def test_the_event_of_a_passage_tells_which_move_it_was(move, shift_millis):
+    told = {"holder": move.holder, "direction": "entry", **data_of(move, shift_millis)}
+    assert move_of(told, move.stamp.gate) == move
+
+
+def test_an_event_without_a_move_tells_of_none():
+    assert move_of({"holder": "an", "direction": "exit"}, "g1") is None

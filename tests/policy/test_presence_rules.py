@@ -53,6 +53,7 @@ HARD = Crossing("g1", anti_passback="hard")
     ("hard, outside", HARD, {"inside": {"an": "cty-a"}, "left": ("an",)}, None),
     ("hard, another is inside", HARD, {"inside": {"binh": "cty-a"}}, None),
     ("hard, on the way out", HARD, {"inside": {"an": "cty-a"}, "direction": Direction.EXIT}, None),
+    ("hard, a code that names nobody", HARD, {"inside": {"": "cty-a"}, "who": ""}, None),
     ("off", Crossing("g1"), {"inside": {"an": "cty-a"}}, None),
     ("unknown, forgiven", HARD, {}, None),
     ("unknown, not forgiven", replace(HARD, forgive_unknown=False), {}, Reason.PASSBACK),
@@ -83,6 +84,8 @@ HARD = Crossing("g1", anti_passback="hard")
     ("share on its way in", Crossing("g1", quotas="share"), {"expected": {"binh": "cty-a"}}, Reason.QUOTA),
     ("share that came back", Crossing("g1", quotas="share"), {"inside": {"binh": "cty-a"}, "left": ("binh",)}, None),
     ("no share of the company", Crossing("g1", quotas="share"), {"company": "cty-b"}, Reason.QUOTA),
+    ("share of a site without a number", Crossing("g1", quotas="share"),
+     {"company": "d", "quotas": b'{"schema": "gate.quotas/1", "companies": {"cty-a": {"max": 1}}}'}, None),
     ("a gate without a share", Crossing("g3", quotas="share"), {"company": "d"}, Reason.QUOTA),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_who_is_inside_decides(name, crossing, told, reason):
