@@ -25,6 +25,8 @@ WHOLE_MAX_BYTES = 128 * 1024
 HOLDERS_MAX = 50_000
 """With more changes against its base than that, or than half of it, a roster goes out whole."""
 
+MAPPED_MAX_BYTES = 4 * 1024**3
+
 _OTHER_KEY = "SELECT 1 FROM old.meta o JOIN new.meta n USING (key) WHERE key = 'key_check' AND o.value <> n.value"
 _CHANGED = """
     INSERT INTO changed
@@ -52,6 +54,7 @@ def next_changes(old: Path, base: str, before: Sequence[Changes], new: Path) -> 
     with closing(sqlite3.connect(":memory:")) as db:
         for name, path in (("old", old), ("new", new)):
             db.execute(f"ATTACH '{path.absolute().as_uri()}?mode=ro&immutable=1' AS {name}")
+            db.execute(f"PRAGMA {name}.mmap_size = {MAPPED_MAX_BYTES}")
         if db.execute(_OTHER_KEY).fetchone():
             return None
         db.execute("CREATE TEMP TABLE changed(id TEXT PRIMARY KEY) WITHOUT ROWID")
