@@ -41,9 +41,9 @@ class CommandPost:
             self._desk = self._desk.issued(self._make_nonce(), mono)
         return self._desk.nonces[-1].text
 
-    def is_command(self, topic: str) -> bool:
-        """Whether commands travel on this topic."""
-        return topic.startswith(self.topics[:-1])
+    def is_for(self, message: Arrived) -> bool:
+        """Whether it came on a topic of commands."""
+        return message.topic.startswith(self.topics[:-1])
 
     def hear(self, message: Arrived) -> Refused | None:
         """Hand a command to the core, or say why not."""

@@ -7,7 +7,10 @@ it is silent one batch at a time is offered again, at growing intervals: a broke
 
 from __future__ import annotations
 
-from gate.wire import Ack
+from collections.abc import Sequence
+from typing import Protocol
+
+from gate.wire import BATCH_MAX_BYTES, Ack
 
 WINDOW_EVENTS = 4096
 """So far may the sending run ahead: a broker drops what its queue for the recorder cannot hold."""
@@ -15,6 +18,44 @@ PATIENCE_S = 10.0
 PATIENCE_MAX_S = 300.0
 REWIND_MIN_S = 1.0
 """What the recorder missed is sent again at most this often: its later words about one loss are one loss."""
+
+
+class Row(Protocol):
+    """One flushed event of the ledger."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def hash(self) -> bytes: ...
+
+
+class Outbox(Protocol):
+    """What the uplink needs of the ledger; every call may come from the uplink's threads."""
+
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def flushed_seq(self) -> int: ...
+    @property
+    def acked_seq(self) -> int: ...
+
+    def rows_after(self, seq: int, limit: int) -> Sequence[Row]:
+        """Up to `limit` flushed rows that follow `seq`, in order; seqs jump where rows were lost or pruned."""
+        ...
+
+    def wait_flushed(self, after_seq: int, timeout_s: float) -> bool:
+        """Wait until something after `after_seq` is flushed."""
+        ...
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The chain's hash at `seq`, None where that row is gone."""
+        ...
+
+    def delivered(self, epoch: str, up_to_seq: int) -> None:
+        """Everything up to `up_to_seq` is safe elsewhere."""
+        ...
 
 
 class Delivery:
@@ -109,3 +150,13 @@ class Delivery:
     def _grow_patience(self) -> float:
         patience_s, self._patience_s = self._patience_s, min(self._patience_s * 2, PATIENCE_MAX_S)
         return patience_s
+
+
+def within_limit(rows: Sequence[Row]) -> Sequence[Row]:
+    """As many of `rows` as one payload may carry, brackets and commas included."""
+    size = 1
+    for count, row in enumerate(rows):
+        size += len(row.body) + 1
+        if size > BATCH_MAX_BYTES:
+            return rows[:count]
+    return rows

@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,6 +123,18 @@ class Link:
             self._serve(self._client, timeout_s)
         happened, self._happened = self._happened, []
         return happened
+
+    def listen(self, timeout_s: float) -> list[Happening]:
+        """Like `turn` on a connection that is there, but woken by the network alone; without one, only wait."""
+        if self._client is None:
+            time.sleep(timeout_s)
+            return []
+        sock: Any = self._client.socket()
+        if sock is None:
+            return self.turn(0)
+        if not _readable(sock, timeout_s):
+            return []
+        return self.turn(0)
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> int | None:
         """Hand a message to the network; the `mid` that its answer will carry, or None without a connection."""
@@ -291,9 +304,9 @@ def _pending(sock: Any) -> bool:
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
-def _readable(sock: Any) -> bool:
+def _readable(sock: Any, timeout_s: float = 0.0) -> bool:
     if _pending(sock):
         return True
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(timeout_s * 1000))

@@ -17,9 +17,10 @@ from __future__ import annotations
 import hmac
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ from gate.clock import Clock
 from gate.command_post import CommandPost
 from gate.config import Mqtt
 from gate.cose import PrivateKey
-from gate.delivery import Delivery
+from gate.delivery import Delivery, Outbox, within_limit
 from gate.errors import CodeError
 from gate.model import Fault, PeerMoves
 from gate.mqtt_client import Answered, Arrived, Down, Happening, Link, Up
@@ -49,44 +50,6 @@ STAND_BACK_S = 0.03
 STAND_BACK_MAX_S = 0.25
 """How long standing back may last in one go, however many codes come."""
 BELL_S = 0.25
-
-
-class Row(Protocol):
-    """One flushed event of the ledger."""
-
-    @property
-    def seq(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def hash(self) -> bytes: ...
-
-
-class Outbox(Protocol):
-    """What the uplink needs of the ledger; every call may come from the uplink's threads."""
-
-    @property
-    def epoch(self) -> str: ...
-    @property
-    def flushed_seq(self) -> int: ...
-    @property
-    def acked_seq(self) -> int: ...
-
-    def rows_after(self, seq: int, limit: int) -> Sequence[Row]:
-        """Up to `limit` flushed rows that follow `seq`, in order; seqs jump where rows were lost or pruned."""
-        ...
-
-    def wait_flushed(self, after_seq: int, timeout_s: float) -> bool:
-        """Wait until something after `after_seq` is flushed."""
-        ...
-
-    def hash_at(self, seq: int) -> bytes | None:
-        """The chain's hash at `seq`, None where that row is gone."""
-        ...
-
-    def delivered(self, epoch: str, up_to_seq: int) -> None:
-        """Everything up to `up_to_seq` is safe elsewhere."""
-        ...
 
 
 class Uplink:
@@ -119,6 +82,7 @@ class Uplink:
         self._ack_topic = wire.down(site, gate, "ack")
         self._link = Link(settings, f"gate-{site}-{gate}", mono=self._mono, rng=self._rng, will=self._will)
         self._board = NoticeBoard()
+        self._unheard: deque[Happening] = deque()
         self._failure = self._down = ""
         self._back_until_mono = float("-inf")
         self._stopping = threading.Event()
@@ -249,27 +213,37 @@ class Uplink:
             self._link.drop("an internal error")
 
     def _turn(self) -> None:
-        for happening in self._link.turn(TURN_S):
-            self._give_way()
-            self._hear(happening)
+        self._take_in(self._link.turn(TURN_S))
         self._give_way()
+        while self._unheard:
+            self._hear(self._unheard.popleft())
+            self._give_way()
         if self._link.up:
             self._send_notices()
             self._send_events()
 
+    def _take_in(self, happenings: Sequence[Happening]) -> None:
+        """Hear commands at once; everything else in its turn."""
+        for happening in happenings:
+            if self._commands is not None and isinstance(happening, Arrived) and self._commands.is_for(happening):
+                self._hear_command(self._commands, happening)
+            else:
+                self._unheard.append(happening)
+
     def _give_way(self) -> None:
-        """Wait while this thread is to stand back."""
+        """Wait while this thread is to stand back; only commands are heard meanwhile."""
         began_mono = mono = self._mono()
         while mono < self._back_until_mono and mono - began_mono < STAND_BACK_MAX_S and not self._stopping.is_set():
-            self._stopping.wait(self._back_until_mono - mono)
+            self._take_in(self._link.listen(self._back_until_mono - mono))
             mono = self._mono()
 
     def _part(self) -> None:
         deadline_mono = self._mono() + STOP_S
         self._send_notices()
         while self._link.up and not self._link.idle and self._mono() < deadline_mono:
-            for happening in self._link.turn(0.1):
-                self._hear(happening)
+            self._take_in(self._link.turn(0.1))
+            while self._unheard:
+                self._hear(self._unheard.popleft())
             self._send_notices()
         self._link.close()
 
@@ -308,8 +282,6 @@ class Uplink:
         if message.topic == self._ack_topic:
             if self._settings.ack == "recorder" and not message.retained:
                 self._hear_ack(message.payload)
-        elif self._commands is not None and self._commands.is_command(message.topic):
-            self._hear_command(self._commands, message)
         elif message.topic == self._documents_topic:
             if self._on_documents is not None:
                 self._on_documents(message.payload)
@@ -335,7 +307,7 @@ class Uplink:
             self._give_way()
 
     def _send_batch(self, after_seq: int, mono: float) -> bool:
-        rows = _within_limit(self._outbox.rows_after(after_seq, wire.BATCH_MAX_EVENTS))
+        rows = within_limit(self._outbox.rows_after(after_seq, wire.BATCH_MAX_EVENTS))
         if not rows:
             return False
         payload = wire.join_batch([row.body for row in rows])
@@ -416,13 +388,3 @@ class Uplink:
     def _clear(self, alert: str) -> None:
         if self._board.standing(f"alert/{alert}") is not None:
             self.alert(alert, None)
-
-
-def _within_limit(rows: Sequence[Row]) -> Sequence[Row]:
-    """As many of `rows` as one payload may carry, brackets and commas included."""
-    size = 1
-    for count, row in enumerate(rows):
-        size += len(row.body) + 1
-        if size > wire.BATCH_MAX_BYTES:
-            return rows[:count]
-    return rows

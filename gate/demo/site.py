@@ -15,7 +15,7 @@ from typing import Any
 from gate.errors import GateError, UsageError
 
 MARKER = ".gate-demo"
-SITE, GATE = "demo", "gate-1"
+SITE, GATE, OPERATOR = "demo", "gate-1", "demo-operator"
 ENTRY_PIN, EXIT_PIN = 17, 27
 
 PEOPLE = """\
@@ -52,6 +52,7 @@ topic write gate/1/{site}/+/down/ack
 
 user operator
 topic read gate/1/{site}/#
+topic write gate/1/{site}/+/down/command/+
 """
 
 CONFIG = """\
@@ -136,6 +137,8 @@ def make_site(folder: Path, broker_port: int, say: Callable[[str], None]) -> Dem
     for name, purpose in (("issuer", "pass"), ("recorder", "recorder")):
         site.gate("central", "issue", "key", "--out", folder / f"{name}.pem", "--issuer", f"demo-{name}",
                   "--purpose", purpose, "--issuers", folder / "issuers.json")
+    site.gate("central", "issue", "key", "--out", folder / "operator.pem", "--issuer", OPERATOR,
+              "--purpose", "operator", "--role", "administrator", "--issuers", folder / "issuers.json")
     shutil.copy(folder / "repo" / "metadata" / "1.root.json", folder / "root.json")
     say("people from a CSV file, a pass for An, a number code for Bình")
     (folder / "people.csv").write_text(PEOPLE)

@@ -18,9 +18,21 @@ class Case:
 
 STUCK_LEDGER = "tests/test_kill.py::test_while_the_ledger_is_stuck_nobody_is_let_in_and_a_way_out_survives_the_kill"
 POWER_CUTS = "tests/proofs/test_crash_states.py::test_whatever_a_power_cut_leaves_is_whole_and_holds_what_was_flushed"
+COMMANDS = "tests/proofs/test_commands_proof.py"
 ATTACK = "tests/test_documents.py::test_an_attack_is_named_and_leaves_what_was_in_force"
 
 CASES = (
+    Case("a command is believed only under an operator's signature",
+         "command_desk.py", "return verify1(message, key.public_key), key", "return message.payload, key", COMMANDS),
+    Case("a command carries a nonce that this gate issued just now",
+         "command_desk.py", "if command.nonce not in {nonce.text for nonce in self._fresh(now.mono)}:", "if False:",
+         COMMANDS),
+    Case("a command is carried out once",
+         "command_desk.py", "if command.counter <= (last := self.counters.get(number, 0)):",
+         "if (last := 0):", COMMANDS),
+    Case("what was commanded is remembered before it is done",
+         "obey.py", "        core.hands.ledger.remember(COUNTERS, order.kept)\n", "",
+         "tests/test_obey.py::test_an_order_is_kept_before_anything_is_done"),
     Case("of two moves the later one stands, in whatever order they are heard",
          "presence.py", "if last is not None and last.stamp >= move.stamp:", "if False:",
          "tests/proofs/test_presence_proof.py"),
