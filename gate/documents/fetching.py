@@ -12,7 +12,7 @@ from gate.documents.roads import Road, WebRoad
 from gate.errors import UsageError
 from gate.lane_settings import clock_of
 
-NICE = 15
+NICE = 5
 
 
 def low_priority() -> None:
