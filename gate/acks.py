@@ -8,10 +8,10 @@ from datetime import datetime
 import msgspec
 
 from gate import wire
-from gate.cose import PrivateKey, parse_sign1, sign1, verify1
-from gate.errors import ForgedError, MalformedError, UnknownKeyError
+from gate.cose import PrivateKey, sign1
+from gate.errors import MalformedError
 from gate.strict_json import NOT_IN_FORM
-from gate.trust import Keyring, Purpose
+from gate.trust import Keyring, Purpose, unseal
 
 PURPOSE: Purpose = "recorder"
 """The purpose that a key must have in the issuers document to make a gate forget anything."""
@@ -34,19 +34,6 @@ def read_ack(payload: bytes, keyring: Keyring) -> wire.Ack:
     """
     envelope = wire.read_message(payload, "ack", wire.SignedAck)
     try:
-        message = parse_sign1(base64.b64decode(envelope.sign1, validate=True))
-    except ValueError as error:
-        raise MalformedError(f"an acknowledgement that is not base64: {error}") from error
-    keys = keyring.find(message.kid, PURPOSE)
-    if not keys:
-        raise UnknownKeyError("an acknowledgement under a key that is no recorder's")
-    for key in keys:
-        try:
-            signed = verify1(message, key.public_key)
-        except ForgedError:
-            continue
-        try:
-            return msgspec.json.decode(signed, type=wire.Ack)
-        except NOT_IN_FORM as error:
-            raise MalformedError(f"not an acknowledgement: {error}") from error
-    raise ForgedError("an acknowledgement that its key did not sign")
+        return msgspec.json.decode(unseal(envelope.sign1, keyring, PURPOSE), type=wire.Ack)
+    except NOT_IN_FORM as error:
+        raise MalformedError(f"not an acknowledgement: {error}") from error

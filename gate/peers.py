@@ -15,11 +15,11 @@ from datetime import datetime
 import msgspec
 
 from gate import wire
-from gate.cose import PrivateKey, parse_sign1, sign1, verify1
-from gate.errors import ForgedError, MalformedError, UnknownKeyError
+from gate.cose import PrivateKey, sign1
+from gate.errors import MalformedError
 from gate.model import Move, Stamp
 from gate.strict_json import NOT_IN_FORM
-from gate.trust import Keyring, Purpose
+from gate.trust import Keyring, Purpose, unseal
 
 PURPOSE: Purpose = "gate"
 """The purpose of a key in the issuers document that signs passages; its issuer's id is the gate's."""
@@ -61,20 +61,7 @@ def read_page(payload: bytes, site: str, gate: str, keyring: Keyring) -> list[Mo
         ForgedError: that key did not sign it.
     """
     envelope = wire.read_message(payload, "passages", wire.SignedPassages)
-    try:
-        message = parse_sign1(base64.b64decode(envelope.sign1, validate=True))
-    except ValueError as error:
-        raise MalformedError(f"passages that are not base64: {error}") from error
-    keys = [key for key in keyring.find(message.kid, PURPOSE) if key.issuer == gate]
-    if not keys:
-        raise UnknownKeyError(f"passages under a key that is not one of {gate}")
-    for key in keys:
-        try:
-            signed = verify1(message, key.public_key)
-        except ForgedError:
-            continue
-        return _moves(signed, site, gate)
-    raise ForgedError("passages that their key did not sign")
+    return _moves(unseal(envelope.sign1, keyring, PURPOSE, issuer=gate), site, gate)
 
 
 def _moves(signed: bytes, site: str, gate: str) -> list[Move]:

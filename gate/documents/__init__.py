@@ -113,7 +113,7 @@ def load_set(folder: Path, token_key: bytes) -> DocumentSet:
         keyring: Keyring = read_document(ISSUERS, (folder / ISSUERS).read_bytes())
         revocations: Revocations = read_document(REVOCATIONS, (folder / REVOCATIONS).read_bytes())
         return DocumentSet(
-            keyring=Keyring(keyring.keys, keyring.left_out, withdrawn=revocations.fingerprints),
+            keyring=Keyring(keyring.keys, keyring.left_out, withdrawn=revocations.fingerprints | revocations.keys),
             revocations=revocations,
             schedules=read_document(SCHEDULES, (folder / SCHEDULES).read_bytes()),
             packs=read_document(PACKS, (folder / PACKS).read_bytes()) if PACKS in note.targets else {},

@@ -3,6 +3,7 @@
     keys       Key, Keyring, Revocations, and the roster as admission sees it
     documents  both directions of `issuers.json` and `revocations.json`, and the plain list of `gate decode`
     proof      a token's signature, checked before its claims are read
+    sealed     what recorders and other gates say under their signature
 """
 
 from gate.trust.documents import (
@@ -16,6 +17,7 @@ from gate.trust.documents import (
 )
 from gate.trust.keys import Key, Keyring, Purpose, Revocations, Roster, key_id, kid_of, token_hash
 from gate.trust.proof import ISSUER_DISAGREES, prove, read_proved, reason_of, verify
+from gate.trust.sealed import unseal
 
 __all__ = [
     "DOCUMENT_MAX_BYTES",
@@ -37,5 +39,6 @@ __all__ = [
     "revocations_from_json",
     "revocations_to_json",
     "token_hash",
+    "unseal",
     "verify",
 ]

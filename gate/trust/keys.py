@@ -89,7 +89,8 @@ class Keyring:
     """The keys that the gate believes; two keys may share a kid, which is only a hint (RFC 9052 3.1).
 
     Of several certificates around one key the longest-lived speaks for it, and one of the `withdrawn` fingerprints only
-    where no other does. `left_out` says which keys of the document cannot be used, and why.
+    where no other does. `withdrawn` may name kids too. `left_out` says which keys of the document
+    cannot be used, and why.
     """
 
     def __init__(
