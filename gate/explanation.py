@@ -14,7 +14,7 @@ from gate.model import Claims, Proof, Reason, RosterEntry
 from gate.policy.context import Context
 from gate.policy.health import rule as health
 from gate.policy.health.record import FACT
-from gate.policy.rules import RULES, Rule
+from gate.policy.rules import RULES, Rule, object_to
 
 
 class Said(NamedTuple):
@@ -43,7 +43,7 @@ def _outcome(rule: Rule, context: Context) -> str:
     if context.direction not in rule.binds:
         return "binds no way out"
     try:
-        refusal = rule.check(context)
+        refusal = object_to(context, rule)
     except Exception:  # law 3
         return Reason.INTERNAL_ERROR.name
     if refusal is None:

@@ -72,6 +72,8 @@ class View:
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     pairs: Pairs = field(default_factory=Pairs)
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """A stronger proof than a rule's own line asks for, by the rule's name."""
     roles: frozenset[str] = frozenset()
     """Roles of which one is needed here; empty: any."""
     host_inside: bool = False

@@ -32,6 +32,7 @@ from gate.config import (
     Site,
     Tls,
 )
+from gate.policy.rules import RULES as RULES_OF_ADMISSION
 
 BCM_PINS = range(28)
 """The GPIO lines that a Raspberry Pi brings to its 40-pin header."""
@@ -78,6 +79,14 @@ def somebody_can_pass(readers: tuple[ReaderConfig, ...], admission: Admission) -
         yield Remark("readers", "the gate has no reader; add one, see config/gate.example.yaml")
     if not admission.accept:
         yield Remark("admission.accept", "nothing is accepted, so nobody would pass; write signed, listed or both")
+
+
+def proofs_are_of_rules(admission: Admission) -> Iterator[Remark]:
+    """A proof is asked for by a rule's name."""
+    names = [rule.name for rule in RULES_OF_ADMISSION]
+    for name in admission.proofs:
+        if name not in names:
+            yield Remark("admission.proofs", f"no rule is called {name!r}; there are {', '.join(names)}")
 
 
 def names_are_unique(readers: tuple[ReaderConfig, ...], contacts: tuple[ContactConfig, ...]) -> Iterator[Remark]:
@@ -243,6 +252,7 @@ def files_are_there(site: Site, documents: Documents, mqtt: Mqtt | None, state_d
 RULES: tuple[Rule, ...] = (
     time_zone_exists,
     somebody_can_pass,
+    proofs_are_of_rules,
     names_are_unique,
     devices_are_used_once,
     pins_are_usable,

@@ -41,7 +41,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = ("00:00", "05:59", "06:00", "08:30", "11:59", "12:00", "13:00", "18:00", "22:00", "24:00")
 PEOPLE, STAFF = 12, 20
 COMPANIES = ("cty-a", "cty-b")
-TIMED_S, OCCUPANCY_MAX, QUOTA = 3600.0, 6, 8
+TIMED_S, OCCUPANCY_MAX, QUOTA = 3600.0, 6, 7
 CROWDS = 6
 """So many different crowds are on a site, one for each case."""
 CODES = 400
@@ -125,7 +125,7 @@ class Drawn:
         return frozenset(self.rng.sample(ROLES, self.rng.choice((0, 0, 1, 2))))
 
     def areas(self) -> frozenset[str]:
-        return frozenset(self.rng.sample(AREAS, self.rng.choice((0, 1, 1, 2))))
+        return frozenset(self.rng.sample(AREAS, self.rng.choice((0, 1, 2, 2, 3))))
 
     def code(self, n: int) -> Code:
         """One code of a random form."""
@@ -195,7 +195,7 @@ class Drawn:
         holder_of = {name: rng.choice(list(people)) for name in names if rng.random() < 0.7}
         passes = frozenset(code.pass_id for code in self.codes if code.pass_id and rng.random() < 0.05)
         holders = frozenset(name for name in (*people, "p13") if rng.random() < 0.1)
-        withdrawn = frozenset(f"key-{n}" for n in range(3) if rng.random() < 0.1)
+        withdrawn = frozenset(f"key-{n}" for n in range(3) if rng.random() < 0.05)
         published = NOON - timedelta(seconds=rng.choice((0, 3600, 86_400, 86_399, 86_401)))
         revoked = {*holders, *(f"pass {each}" for each in passes), *(f"key {each}" for each in withdrawn)}
         crowds = [self.crowd() for _ in range(CROWDS)]
@@ -203,7 +203,7 @@ class Drawn:
         permits, required = self.draw_permits(), rng.random() < 0.3
         visit_of = {name: (rng.choice((*[""] * 6, "p1", "p13")), rng.choice((*[None] * 5, 1, 2))) for name in people}
         plain = Plain(people, schedule_of, holder_of, schedules, frozenset(holidays), frozenset(revoked), published,
-                      health, packs, rng.choice((None, None, QUOTA)), {present(crowd): crowd for crowd in crowds},
+                      health, packs, rng.choice((None, QUOTA)), {present(crowd): crowd for crowd in crowds},
                       company_of, permits, required, visit_of)
         entries = {name: RosterEntry(
             name, paper.areas, paper.roles, schedule_of[name], paper.start, paper.end, company_of[name],
@@ -233,16 +233,17 @@ class Drawn:
     def view(self) -> View:
         """One gate's settings and state."""
         rng = self.rng
-        accept = rng.choices(((Proof.SIGNED, Proof.LISTED), (Proof.SIGNED,), (Proof.LISTED,), ()), (12, 3, 3, 1))[0]
+        accept = rng.choices(((Proof.SIGNED, Proof.LISTED), (Proof.SIGNED,), (Proof.LISTED,), ()), (20, 2, 2, 1))[0]
         tallies = {"keys": Tally(rng.randrange(5), 0, rng.choice((float("-inf"), 999.0, 1000.0, 1001.0)))}
         return View(
             rng.choice(AREAS[:2]), rng.choice(ZONES), self.documents,
-            rng.choice((Mode.NORMAL, Mode.NORMAL, Mode.NORMAL, Mode.LOCKDOWN, Mode.FREE)),
+            rng.choices((Mode.NORMAL, Mode.FREE, Mode.LOCKDOWN), (12, 2, 1))[0],
             Attempts(frozenset({"keys"}), rng.randint(1, 5), tallies=tallies if rng.random() < 0.7 else {}),
             frozenset(accept), rng.random() < 0.5, rng.choice((None, timedelta(days=1))),
             rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
             past_age=rng.choice(((), (), (), (PastAge("issuers", timedelta(days=1), rng.random() < 0.7),))),
             pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
+            proofs={rule: Proof.SIGNED for rule in ("area", "health", "quota") if rng.random() < 0.07},
             roles=frozenset(rng.sample(ROLES, rng.choice((0, 0, 0, 0, 2, 3)))), host_inside=rng.random() < 0.5,
             two_persons=self.two_persons(), uses={f"p{n}": rng.randrange(3) for n in range(PEOPLE)},
             crossing=Crossing(

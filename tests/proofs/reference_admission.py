@@ -60,7 +60,9 @@ def entry(code: Code, view: View, plain: Plain, now: Now) -> Answer:
     refusal = before_health(code, view, plain, now)
     if refusal:
         return Answer(refusal)
-    observed = []
+    observed, proof = [], Proof.SIGNED if code.paper else Proof.LISTED
+    if asks_for_more(view, "health", Proof.LISTED) and plain.health_of.get(holder_of(code, plain)):
+        return Answer("PROOF_TOO_WEAK")
     for rule, watched in health_refusals(code, view, plain, now):
         if watched:
             observed.append(rule)
@@ -75,6 +77,8 @@ def entry(code: Code, view: View, plain: Plain, now: Now) -> Answer:
         observed.append("anti-passback")
     if crossing.occupancy_max is not None and crowd.inside(holder, view.area) >= crossing.occupancy_max:
         return Answer("OCCUPANCY_LIMIT")
+    if asks_for_more(view, "quota", proof):
+        return Answer("PROOF_TOO_WEAK")
     if crossing.quotas == "shared" and plain.quota is not None and crowd.inside(holder) >= plain.quota:
         return Answer("QUOTA")
     two = view.two_persons
@@ -146,6 +150,8 @@ def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
                 return "EXPIRED"
             if paper.start and paper.start > now.utc:
                 return "NOT_YET_ACTIVE"
+    if asks_for_more(view, "area", proof):
+        return "PROOF_TOO_WEAK"
     lists = [paper.areas for paper in papers if paper.areas]
     if not lists or not all({view.area, "*"} & areas for areas in lists):
         return "NO_ACCESS_RIGHTS"
@@ -163,6 +169,11 @@ def before_health(code: Code, view: View, plain: Plain, now: Now) -> str:
     if uses is not None and view.uses[holder] >= uses:
         return "MAX_USES"
     return "NEEDS_SECOND_CODE" if certificates == "required" and not code.paper else ""
+
+
+def asks_for_more(view: View, rule: str, proof: Proof) -> bool:
+    """Whether the site wants a signature where this rule looks, and there is none."""
+    return view.proofs.get(rule) is Proof.SIGNED and proof is not Proof.SIGNED
 
 
 def receives(host: str, view: View, plain: Plain, now: Now) -> bool:

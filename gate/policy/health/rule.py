@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gate.model import Reason
+from gate.model import Proof, Reason
 from gate.policy.context import Context, Objection
 from gate.policy.health.moment import Circumstances, Headcount
 from gate.policy.health.pack import OPEN, Answer, Pack
-from gate.policy.health.record import record_of
+from gate.policy.health.record import FACT, record_of
 from gate.policy.health.verdict import answers, refusals
 
 
@@ -41,6 +41,15 @@ def ask(context: Context) -> Iterator[Asked]:
         else:
             for each, answer in answers(pack, record, circumstances):
                 yield Asked(each.id, pack, answer, policy.observes(each))
+
+
+def proof_of_facts(context: Context) -> Proof:
+    """The weakest proof that a fact of this person rests on: a listed one beside a certificate counts as listed.
+
+    Where no fact is known there is none to be too weak.
+    """
+    listed = context.credential.entry is not None and bool(context.credential.entry.facts.get(FACT))
+    return Proof.LISTED if listed else Proof.SIGNED
 
 
 def circumstances_of(context: Context) -> Circumstances:
