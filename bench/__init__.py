@@ -19,5 +19,6 @@ BENCHES = {
     "decision": "bench.decision",
     "documents": "bench.documents",
     "hostile": "bench.hostile",
+    "command": "bench.command",
 }
 """Name on the command line -> the module that measures it."""

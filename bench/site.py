@@ -69,7 +69,7 @@ class Lane:
         self._folder, self._command = folder, command
         self._trace = folder / "pins.trace"
         self._read = 0
-        self._master, self._slave = os.openpty()
+        self.master, self._slave = os.openpty()
         tty.setraw(self._slave)
         port = folder / "scanner"
         port.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ class Lane:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(PATIENCE_S)
-        os.close(self._master)
+        os.close(self.master)
         os.close(self._slave)
 
     def scan(self, payload: bytes) -> float:
@@ -93,12 +93,20 @@ class Lane:
         Raises:
             GateError: the pin did not move.
         """
-        os.write(self._master, payload)
+        os.write(self.master, payload)
         time.sleep(LAST_BYTE_AFTER_S)
         ended_mono = time.monotonic()
-        os.write(self._master, b"\r\n")
-        up, _down = self._changes(2)
-        return up - ended_mono
+        os.write(self.master, b"\r\n")
+        return self.rise_mono() - ended_mono
+
+    def rise_mono(self) -> float:
+        """Wait for the pin's next pulse; the monotonic second of its rise.
+
+        Raises:
+            GateError: there is none.
+        """
+        rise_mono, _fall = self._changes(2)
+        return rise_mono
 
     def wait_ready(self, payload: bytes) -> None:
         """Scan until the pin moves for the first time."""
@@ -106,7 +114,7 @@ class Lane:
         while not self._trace.exists() or not self._trace.stat().st_size:
             if self._process.poll() is not None or time.monotonic() > until_mono:
                 raise GateError(f"{self._folder.name} does not open:\n{(self._folder / 'log').read_text()}")
-            os.write(self._master, payload + b"\r\n")
+            os.write(self.master, payload + b"\r\n")
             time.sleep(0.5)
         time.sleep(1.0)  # what was written while it started has been served by now
         self._read = self._trace.stat().st_size
