@@ -26,6 +26,7 @@ from msgspec import Struct, structs
 
 from gate import decoder, trust
 from gate.decoder import card
+from gate.decoder.number_code import under_duress
 from gate.errors import CodeError
 from gate.model import Claims, Credential, Decision, Direction, Now, Proof, Reason, RosterEntry, Scan, Step, Token
 from gate.policy import anti_passback
@@ -51,6 +52,7 @@ class Case(Struct, frozen=True):  # copied at each step, and a Struct costs a th
     partner: Half | None = None
     credential: Credential | None = None
     observed: tuple[str, ...] = ()
+    duress: bool = False
 
     @property
     def leaving(self) -> bool:
@@ -78,8 +80,10 @@ def lockout(case: Case) -> Case:
 
 def parse(case: Case) -> Case:
     """2. Find the one format that claims the payload and let it read; a card is one only at a reader of cards."""
-    read = card.parse if case.scan.card else decoder.read
-    return structs.replace(case, token=read(case.scan.payload))
+    if case.scan.card:
+        return structs.replace(case, token=card.parse(case.scan.payload))
+    meant = under_duress(case.scan.payload) if case.view.duress_codes else None
+    return structs.replace(case, token=decoder.read(meant or case.scan.payload), duress=meant is not None)
 
 
 def check_signature(case: Case) -> Case:
@@ -254,6 +258,7 @@ def _decide(case: Case, reason: Reason, trace: list[Step], rule: str = "", hint:
         proof=case.credential.proof if case.credential else Proof.NONE,
         holder=holder, company=case.entry.company if case.entry else "",
         rule=rule, hint=hint, observed=case.observed, steps=tuple(trace),
+        duress=case.duress and bool(holder),
         uses=case.view.uses.get(holder, 0) if limited else None,
         beside=case.view.two_persons.beside(holder, case.now.mono) if granted and entering else None,
     )

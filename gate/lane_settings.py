@@ -37,6 +37,7 @@ def view_of(
         continue_on_untrusted_clock=admission.on_untrusted_clock == "continue",
         live_codes=LiveCodes(admission.live_code_max_age_s, admission.phone_skew_s),
         pairs=Pairs(admission.certificates, admission.second_code_s),
+        duress_codes=admission.duress_codes,
         proofs={rule: Proof(proof) for rule, proof in admission.proofs.items()},
         roles=frozenset(admission.roles), host_inside=admission.host == "inside",
         two_persons=TwoPersons(admission.two_persons_s),

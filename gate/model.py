@@ -336,6 +336,8 @@ class Decision:
     hint: str = ""
     observed: tuple[str, ...] = ()
     alerts: bool = False
+    duress: bool = False
+    """Somebody was made to show this code: told to the operators, and never at the lane."""
     uses: int | None = None
     """How often a holder with a limited number of entries has entered here before."""
     beside: Decision | None = None
@@ -413,7 +415,7 @@ ALERTS = frozenset({
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
     "fault-ledger", "fault-issuers", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
     "presence-clock", "presence-refused",
-    "ack-refused", "command-refused", "events-refused", "publish-refused", "denied-person",
+    "ack-refused", "command-refused", "events-refused", "publish-refused", "denied-person", "duress",
 })
 """Every alert that a gate raises, beside `reader-{name}` for each of its readers: a new run clears the last one's."""
 

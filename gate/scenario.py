@@ -58,6 +58,8 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"fro
     text: str | None = None
     pass_: str | None = None
     number: str | None = None
+    duress: bool = False
+    """With `number`: typed as somebody types it who is forced."""
     card: str | None = None
     certificate: str | None = None
     phone: Literal["", "live", "copy"] = ""

@@ -64,7 +64,8 @@ class Wallets:
         if code.text is not None:
             return code.text.encode()
         if code.number is not None:
-            return number(code.number).encode()
+            digits = number(code.number)
+            return (digits[:-1] + str((int(digits[-1]) + 1) % 10) if code.duress else digits).encode()
         if code.card is not None:
             return card(code.card)
         return None if code.certificate is None else self.certificate(code.certificate)

@@ -72,6 +72,8 @@ class View:
     live_codes: LiveCodes = field(default_factory=LiveCodes)
     pairs: Pairs = field(default_factory=Pairs)
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    duress_codes: bool = False
+    """Whether a number whose last digit is one too high means that its holder is forced."""
     proofs: Mapping[str, Proof] = field(default_factory=dict)
     """A stronger proof than a rule's own line asks for, by the rule's name."""
     roles: frozenset[str] = frozenset()

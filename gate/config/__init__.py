@@ -118,6 +118,8 @@ class Admission(Section, frozen=True, kw_only=True):
     (and entry, where nobody has to be listed); or no listed code opens without one."""
     second_code_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
     """How long the first of those two codes waits for the second, held in memory only."""
+    duress_codes: bool = False
+    """Whether a number code whose last digit is typed one too high (0 after 9) opens as usual and calls for help."""
     proofs: dict[str, Literal["signed", "listed"]] = {}
     """A stronger proof for single rules, such as `health: signed`; weaker ones are denied PROOF_TOO_WEAK."""
     roles: Annotated[tuple[Id, ...], Meta(max_length=64)] = ()

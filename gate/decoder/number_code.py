@@ -41,6 +41,17 @@ def parse(payload: bytes) -> Token:
     return Token(NAME, (f"number:{digits}",), person={"id": digits})
 
 
+def under_duress(payload: bytes) -> bytes | None:
+    """The number that somebody means who types its last digit one too high, 0 after 9; None where it is no such number.
+
+    As many typed numbers mean somebody's number so as without: it makes no guess more likely to be one.
+    """
+    if not claims(payload):
+        return None
+    meant = payload[:-1] + str((int(payload[-1:]) - 1) % 10).encode()
+    return meant if verhoeff.is_valid(meant.decode("ascii")) else None
+
+
 def new_number(random_digits: str) -> str:
     """A number code from uniformly random digits, as many as `random_digits_needed` says."""
     number: str = random_digits + verhoeff.calc_check_digit(random_digits)

@@ -133,6 +133,8 @@ class _Lane(Actions):
         """Note what the fact changes by itself, and say which inputs it is to the table."""
         match fact:
             case Decision():
+                if fact.duress:
+                    self.tell_of_duress(fact)
                 return [self.decide(fact)]
             case Contact():
                 return self.contact(fact)

@@ -100,6 +100,8 @@ class Portal(Struct, frozen=True):  # copied at each change, and a Struct costs 
     pending: tuple[Pending, ...] = ()
     timers: Mapping[Input, float] = NO_TIMERS
     person_alert_until_mono: float | None = None
+    duress: bool = False
+    """Whether the operators were told that somebody was forced."""
     open_until_mono: float | None = None
     """When a timed opening ends; it does not outlive the process."""
 
@@ -199,12 +201,21 @@ class Actions:
         self.effects.append(Alert("denied-person", True, who))
         self.keep(person_alert_until_mono=self.now.mono + PERSON_ALERT_S)
 
+    def tell_of_duress(self, decision: Decision) -> None:
+        """Whatever the answer is, it looks at the lane like any other; only the operators hear more."""
+        who = {"reader": decision.reader, "direction": decision.direction.value, "holder": decision.holder}
+        self.record(EventKind.DURESS, **who)
+        self.effects.append(Alert("duress", True, f"holder {decision.holder}, reader {decision.reader}"))
+        self.keep(duress=True, person_alert_until_mono=self.now.mono + PERSON_ALERT_S)
+
     def end_person_alert(self) -> None:
         """The operators have heard, or are not there."""
         until_mono = self.portal.person_alert_until_mono
         if until_mono is not None and until_mono <= self.now.mono:
-            self.keep(person_alert_until_mono=None)
             self.effects.append(Alert("denied-person", False))
+            if self.portal.duress:
+                self.effects.append(Alert("duress", False))
+            self.keep(person_alert_until_mono=None, duress=False)
 
     def do(self, action: Action) -> None:
         """Carry out one action of the table."""

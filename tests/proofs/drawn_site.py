@@ -68,6 +68,8 @@ class Code(NamedTuple):
     key: str = ""
     paper: Paper | None = None
     named: bool = False
+    under_duress: tuple[str, ...] = ()
+    """What it means where a last digit that is one too high means something."""
     """Whether it says a name and a birth date, so that a certificate may be shown beside it."""
 
 
@@ -152,7 +154,8 @@ class Drawn:
         digits = f"{7_000_000 + n}"
         check = int(verhoeff.calc_check_digit(digits))
         if self.rng.random() < 0.2:
-            return Code(f"{digits}{(check + 1) % 10}".encode(), "MALFORMED", readable=False)
+            return Code(f"{digits}{(check + 1) % 10}".encode(), "MALFORMED", readable=False,
+                        under_duress=(f"number:{digits}{check}",))
         return Code(f"{digits}{check}".encode(), identifiers=(f"number:{digits}{check}",))
 
     def gate_pass(self, n: int) -> Code:
@@ -243,6 +246,7 @@ class Drawn:
             rng.random() < 0.5, rng.random() < 0.5, health=draw_policy(rng),
             past_age=rng.choice(((), (), (), (PastAge("issuers", timedelta(days=1), rng.random() < 0.7),))),
             pairs=Pairs(rng.choices(("ignored", "accepted", "required"), (4, 1, 1))[0]),
+            duress_codes=rng.random() < 0.5,
             proofs={rule: Proof.SIGNED for rule in ("area", "health", "quota") if rng.random() < 0.07},
             roles=frozenset(rng.sample(ROLES, rng.choice((0, 0, 0, 0, 2, 3)))), host_inside=rng.random() < 0.5,
             two_persons=self.two_persons(), uses={f"p{n}": rng.randrange(3) for n in range(PEOPLE)},

@@ -42,6 +42,8 @@ class Answer(NamedTuple):
 
 def reference(code: Code, view: View, plain: Plain, scan: Scan, now: Now) -> Answer:
     """How this scan is answered."""
+    if view.duress_codes and code.under_duress:
+        code = code._replace(flaw="", readable=True, identifiers=code.under_duress)
     if scan.direction is Direction.EXIT:
         return Answer("GRANTED" if code.readable else code.flaw)
     tally = view.attempts.tallies.get(scan.reader)
