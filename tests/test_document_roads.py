@@ -201,7 +201,7 @@ def test_an_attack_over_the_web_leaves_what_was_in_force(
         assert_refused(site, attack, kind, road)
 
 
-def test_an_index_that_hides_the_newest_keys_is_a_forgery(site: Site, broker: Mosquitto, carrier: Carrier) -> None:
+def test_an_index_that_hides_the_newest_keys_leads_to_nothing(site: Site, broker: Mosquitto, carrier: Carrier) -> None:
     renew_root(site.repo, site.keys, NOON, replace=("targets",))
     site.publish("binh")
     index = carrier.index()
