@@ -14,7 +14,9 @@ PIP_INSTALL := install -qq --disable-pip-version-check --no-input
 # A Python that brings no ensurepip is Debian's own, without its package for virtual environments.
 VENV_PACKAGE = $(shell $(PYTHON) -c 'import ensurepip' 2>/dev/null || echo python3-venv)
 DEMO_PACKAGES = $(VENV_PACKAGE) libzbar0 mosquitto fonts-dejavu-core
-TEST_PACKAGES := chromium poppler-utils gcc libc6-dev
+# Any release will do where one is installed already.
+POSTGRESQL_PACKAGE = $(if $(wildcard /usr/lib/postgresql/*/bin/initdb),,postgresql)
+TEST_PACKAGES = chromium poppler-utils gcc libc6-dev $(POSTGRESQL_PACKAGE)
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix *.py, \
@@ -214,7 +216,7 @@ debs: deb  ## the packages for every Pi as well: fails where a locked package ha
 	done
 
 .PHONY: test-install
-test-install: deb  ## install, watch, kill, upgrade, roll back and remove under a real systemd (root; 2 min)
+test-install: deb  ## install, watch, kill, upgrade, roll back and remove under a real systemd (root; 4 min)
 	@$(call install_packages,systemd-container mmdebstrap)
 	[ -e var/install/root.tar ] || {
 		mkdir -p var/install

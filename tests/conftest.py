@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from support_gate import Centre, Gate, copy_site
 from support_mosquitto import Mosquitto, free_port
+from support_postgresql import MISSING, PROGRAM, Postgresql
 
 from gate.demo.site import DemoSite, make_site
 
@@ -24,6 +25,25 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker = Mosquitto(tmp_path / "broker").start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A running PostgreSQL, where it is installed."""
+    if PROGRAM is None:
+        pytest.skip(MISSING)
+    server = Postgresql()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new central database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'central.db'}"
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 @pytest.fixture(scope="session")

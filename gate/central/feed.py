@@ -81,8 +81,8 @@ def read_batch(payload: bytes, site: str, gate: str) -> list[Arrival]:
     """
     arrivals = [_read(body) for body in wire.split_batch(payload)]
     source, epoch = wire.source(site, gate), arrivals[0].event.epoch
-    if not 1 <= len(epoch) <= EPOCH_MAX_CHARS:
-        raise MalformedError(f"an epoch of {len(epoch)} characters; at most {EPOCH_MAX_CHARS} are read")
+    if not (1 <= len(epoch) <= EPOCH_MAX_CHARS and epoch.isprintable()):
+        raise MalformedError(f"an epoch of {len(epoch)} characters; up to {EPOCH_MAX_CHARS} printable ones are read")
     for arrival in arrivals:
         if arrival.event.source != source:
             raise MalformedError(f"an event of {arrival.event.source[:200]!r} on the topic of {source}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gate import wire
@@ -48,6 +49,7 @@ class FeedReport:
 class StandingAlert:
     """An alert that nobody has cleared."""
 
+    id: int
     site: str
     gate: str
     epoch: str
@@ -70,8 +72,16 @@ def standing_alerts(session: Session, site: str | None = None) -> list[StandingA
     query = select(table.FeedAlert).where(table.FeedAlert.cleared_at.is_(None)).order_by(table.FeedAlert.id)
     if site is not None:
         query = query.where(table.FeedAlert.site == site)
-    return [StandingAlert(row.site, row.gate, row.epoch, row.kind, row.detail, row.count, row.last_at)
+    return [StandingAlert(row.id, row.site, row.gate, row.epoch, row.kind, row.detail, row.count, row.last_at)
             for row in session.scalars(query)]
+
+
+def clear_alerts(session: Session, ids: Sequence[int], note: str, at: datetime) -> list[int]:
+    """Take alerts off the list, with what was found out about them; gives the ids that no standing alert has."""
+    alert = table.FeedAlert
+    standing = set(session.scalars(select(alert.id).where(alert.id.in_(ids), alert.cleared_at.is_(None))))
+    session.execute(update(alert).where(alert.id.in_(standing)).values(cleared_at=at, cleared_note=note))
+    return [wanted for wanted in ids if wanted not in standing]
 
 
 def _check(session: Session, feed: table.Feed) -> FeedReport:

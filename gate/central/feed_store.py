@@ -1,7 +1,7 @@
 """The recorder's tables: feeds with their events and gaps, alerts, and what each gate last said of itself.
 
-Every method works inside the transaction that `FeedStore.writing` opens; what is kept in memory beside the
-database is only ever a copy, and is thrown away when a transaction fails.
+Every method works inside the transaction that `FeedStore.writing` opens, which is alone in the database; what is kept
+in memory is only ever a copy, thrown away when a transaction fails, and read anew when another recorder has written.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class KeptFeed:
     gate: str
     epoch: str
     feed: Feed
+    writes: int
+    """The row's `writes` that this copy shows."""
 
 
 class FeedStore:
@@ -43,6 +45,8 @@ class FeedStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._feeds: dict[tuple[str, str, str], KeptFeed] = {}
+        self._fresh: set[int] = set()
+        """Feeds whose copy was compared with the row in this transaction."""
         self._session: Session | None = None
 
     @contextmanager
@@ -51,6 +55,7 @@ class FeedStore:
         try:
             with writing(self._engine) as session:
                 self._session = session
+                self._fresh.clear()
                 yield
         except BaseException:
             self._feeds.clear()
@@ -78,14 +83,17 @@ class FeedStore:
                 {"feed_id": kept.id, "seq": new.seq, "kind": new.event.kind, "time": new.event.time,
                  "received_at": at, "body": new.body, "hash": new.hash} for new in placement.new
             ])
+        kept.writes += 1
         self._now.execute(update(table.Feed).where(table.Feed.id == kept.id).values(
-            last_seq=kept.feed.last_seq, last_hash=kept.feed.last_hash, last_heard_at=at))
+            last_seq=kept.feed.last_seq, last_hash=kept.feed.last_hash, last_heard_at=at, writes=kept.writes))
         if kept.feed.gaps != gaps_before:
             self._write_gaps(kept.id, gaps_before, kept.feed.gaps, at)
         for (first, last), kind in placement.explained:
             self._now.execute(update(table.Gap).where(
                 table.Gap.feed_id == kept.id, table.Gap.closed_at.is_(None),
                 table.Gap.from_seq >= first, table.Gap.to_seq <= last).values(explained=kind))
+        if kept.feed.gaps != gaps_before or placement.explained:
+            self._mind_gaps(kept, at)
         return kept, placement
 
     def has(self, site: str, gate: str, epoch: str) -> bool:
@@ -143,7 +151,7 @@ class FeedStore:
 
     def _feed(self, site: str, gate: str, epoch: str, at: datetime) -> KeptFeed:
         kept = self._feeds.get((site, gate, epoch))
-        if kept is not None:
+        if kept is not None and self._is_fresh(kept):
             return kept
         ours = select(table.Feed).where(table.Feed.site == site, table.Feed.gate == gate)
         row = self._now.scalars(ours.where(table.Feed.epoch == epoch)).first()
@@ -158,20 +166,43 @@ class FeedStore:
             self._now.add(row)
             self._now.flush()
         kept = self._feeds[site, gate, epoch] = self._load(row)
+        self._fresh.add(kept.id)
         return kept
+
+    def _is_fresh(self, kept: KeptFeed) -> bool:
+        """Whether no other recorder has written this feed since it was read: asked once in a transaction."""
+        if kept.id not in self._fresh:
+            if self._now.scalar(select(table.Feed.writes).where(table.Feed.id == kept.id)) != kept.writes:
+                return False
+            self._fresh.add(kept.id)
+        return True
 
     def _load(self, row: table.Feed) -> KeptFeed:
         gaps = self._now.execute(
             select(table.Gap.from_seq, table.Gap.to_seq).order_by(table.Gap.from_seq)
             .where(table.Gap.feed_id == row.id, table.Gap.closed_at.is_(None)))
         feed = Feed(row.last_seq or 0, row.last_hash, [(first, last) for first, last in gaps])
-        return KeptFeed(row.id, row.site, row.gate, row.epoch, feed)
+        return KeptFeed(row.id, row.site, row.gate, row.epoch, feed, row.writes)
 
     def _stored(self, feed_id: int, first: int, last: int) -> Mapping[int, Stored]:
         rows = self._now.execute(
             select(table.Event.seq, table.Event.body, table.Event.hash)
             .where(table.Event.feed_id == feed_id, table.Event.seq.between(first, last)))
         return {seq: Stored(bytes.fromhex(wire.read_event(body).prevhash), hash_) for seq, body, hash_ in rows}
+
+    def _mind_gaps(self, kept: KeptFeed, at: datetime) -> None:
+        """Raise the alert `gap` while events are missing that the gate has not owned up to; clear it after."""
+        missing = self._now.execute(
+            select(func.min(table.Gap.from_seq), func.sum(table.Gap.to_seq - table.Gap.from_seq + 1))
+            .where(table.Gap.feed_id == kept.id, table.Gap.closed_at.is_(None), table.Gap.explained == "")).one()
+        if missing[0] is not None:
+            detail = f"{missing[1]} events are missing, the first is {missing[0]}"
+            self.alert(kept.site, kept.gate, "gap", detail, at=at, epoch=kept.epoch)
+            return
+        alert = table.FeedAlert
+        self._now.execute(update(alert).where(
+            alert.site == kept.site, alert.gate == kept.gate, alert.epoch == kept.epoch, alert.kind == "gap",
+            alert.cleared_at.is_(None)).values(cleared_at=at, cleared_note="all of them came, or were explained"))
 
     def _write_gaps(self, feed_id: int, before: Sequence[Range], after: Sequence[Range], at: datetime) -> None:
         """Bring the rows from `before` to `after`: a gap is closed, shrinks, is split, or is new."""

@@ -9,6 +9,7 @@ NOUNS = {
     "recorder": ("gate.central.recorder_command", "MQTT in, database out; acknowledges what it keeps"),
     "issue": ("gate.central.issue_command", "keys, people, passes, number codes, cards"),
     "documents": ("gate.central.documents_command", "publish signed documents for the gates"),
+    "alerts": ("gate.central.alerts_command", "what is wrong with a feed; clear it with a note"),
     "web": ("gate.central.web_command", "the live page"),
 }
 

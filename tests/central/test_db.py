@@ -11,8 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from support_mosquitto import free_port
 
+from gate.central import db
 from gate.central.db import Base, open_database, reading, writing
 from gate.central.db.models import Event, Feed, Identifier, Pass, Person
 from gate.clock import SHIFT_START
@@ -24,7 +26,12 @@ def person(holder: str = "h1", **fields: object) -> Person:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'central.db'}"
 
 
@@ -58,19 +65,21 @@ def test_many_can_open_a_new_database_at_once(url: str) -> None:
     assert problems == []
 
 
-def test_new_file_is_readable_by_its_owner_only(url: str, tmp_path: Path) -> None:
-    with writing(open_database(url)) as session:
+def test_new_file_is_readable_by_its_owner_only(sqlite_url: str, tmp_path: Path) -> None:
+    with writing(open_database(sqlite_url)) as session:
         session.add(person())
         session.flush()
         modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert set(modes.values()) == {0o600}, modes
 
 
-def test_sqlite_is_in_wal_and_keeps_foreign_keys(url: str) -> None:
-    engine = open_database(url)
-    with engine.connect() as connection:
+def test_sqlite_is_in_wal(sqlite_url: str) -> None:
+    with open_database(sqlite_url).connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
-    with pytest.raises(IntegrityError), writing(engine) as session:
+
+
+def test_number_of_nobody_is_refused(url: str) -> None:
+    with pytest.raises(IntegrityError), writing(open_database(url)) as session:
         session.add(Identifier(person_id=99, kind="cccd", value="001093029317"))
 
 
@@ -141,6 +150,37 @@ def test_reader_does_not_wait_for_a_writer(url: str) -> None:
         writer.flush()
         with reading(engine) as reader:
             assert reader.scalars(select(Person)).all() == []
+
+
+def test_writers_go_one_at_a_time_and_a_wait_has_an_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So ids appear in order, and the live page, which reads on after the last it saw, misses none."""
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_MS", 1)
+    one, other = open_database(url), open_database(url)
+    with writing(one) as first:
+        first.add(person("h1"))
+        first.flush()
+        with pytest.raises(OperationalError), writing(other) as second:
+            second.add(person("h2"))
+            second.flush()
+    with writing(other) as session:
+        session.add(person("h2"))
+    with reading(one) as session:
+        assert session.scalars(select(Person.holder).order_by(Person.id)).all() == ["h1", "h2"]
+
+
+def test_reading_is_one_snapshot(url: str) -> None:
+    engine = open_database(url)
+    with reading(engine) as reader:
+        assert reader.scalars(select(Person.holder)).all() == []
+        with writing(engine) as writer:
+            writer.add(person())
+        assert reader.scalars(select(Person.holder)).all() == []
+
+
+def test_server_that_is_away_says_what_to_check() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StoreError, match="check that the server runs"):
+        open_database(f"postgresql://gate@127.0.0.1:{free_port()}/central?connect_timeout=5")
 
 
 @pytest.mark.parametrize("bad", ["central.db", "oracle9://x", "postgresql+nodriver://h/d"])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -27,10 +28,11 @@ from gate.central.db import models as table
 from gate.central.db import open_database, reading
 from gate.central.recorder import Recorder
 from gate.clock import SystemClock
+from gate.delivery import Outbox
 from gate.ledger import Ledger
 from gate.model import EventKind, Record
 from gate.trust import Key, Keyring, kid_of
-from gate.uplink import Outbox, Uplink
+from gate.uplink import Uplink
 
 pytestmark = needs_mosquitto
 
@@ -43,8 +45,8 @@ STATE = wire.State(mode="normal", portal="closed", outbox=3, epoch="e1", written
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/central.db")
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_database(database_url)
     yield engine
     engine.dispose()
 
@@ -52,9 +54,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 class Desk:
     """A recorder that the test turns by hand, until something is so."""
 
-    def __init__(self, engine: Engine, mosquitto: Mosquitto) -> None:
+    def __init__(self, engine: Engine, mosquitto: Mosquitto, client_id: str = "recorder") -> None:
         self.engine = engine
-        self.recorder = Recorder(engine, mosquitto.settings(), key=KEY, clock=SystemClock(), rng=Random(7))
+        self.recorder = Recorder(engine, mosquitto.settings(), key=KEY, clock=SystemClock(), rng=Random(7),
+                                 client_id=client_id)
         self.until(lambda: self.recorder._link.up)
         self.recorder.turn()
 
@@ -241,6 +244,50 @@ def test_what_no_gate_holds_any_more_is_a_gap_and_holds_up_nothing(
     uplink_of(outbox).state(STATE)
     desk.until(lambda: outbox.acked_seq == 400)
     assert desk.gaps() == [(1, 300, "", True)]
+
+
+# --- two recorders of one database -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desks(database_url: str, mosquitto: Mosquitto) -> Iterator[list[Desk]]:
+    """Two recorders, each with its own connections, hearing the same broker."""
+    desks = [Desk(open_database(database_url), mosquitto, name) for name in ("recorder-1", "recorder-2")]
+    yield desks
+    for desk in desks:
+        desk.recorder._link.close()
+        desk.engine.dispose()
+
+
+def test_two_recorders_at_once_record_once_and_never_contradict(
+    desks: list[Desk], mosquitto: Mosquitto, uplink_of: Callable[[Outbox], Uplink],
+) -> None:
+    outbox, probe = MemoryOutbox(), mosquitto.probe(ACK)
+    outbox.append(2000)
+    uplink_of(outbox)
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(desks[1].until, lambda: outbox.acked_seq == 2000)
+        desks[0].until(lambda: outbox.acked_seq == 2000)
+        done.result(TIMEOUT_S)
+    assert sorted(desks[0].seqs()) == list(range(1, 2001))
+    assert (desks[0].alerts(), [gap for gap in desks[0].gaps() if gap[3]]) == ({}, [])
+    acks = [read_ack(message.payload, KEYRING) for message in probe.messages]
+    assert acks
+    assert [ack for ack in acks if ack.up_to_seq and ack.hash != outbox.rows[ack.up_to_seq].hash.hex()] == []
+
+
+def test_second_recorder_takes_over_when_the_first_is_gone(
+    desks: list[Desk], uplink_of: Callable[[Outbox], Uplink],
+) -> None:
+    outbox = MemoryOutbox()
+    outbox.append(300)
+    uplink_of(outbox)
+    desks[0].until(lambda: outbox.acked_seq == 300)
+    desks[0].recorder._link.close()
+    outbox.append(300)
+    desks[1].until(lambda: outbox.acked_seq == 600)
+    assert desks[1].seqs() == list(range(1, 601))
+    assert (desks[1].alerts(), desks[1].gaps()) == ({}, [])
 
 
 # --- one batch at a time ------------------------------------------------------------------------------------

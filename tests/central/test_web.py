@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from gate.central.db import open_database, writing
 from gate.central.db.models import Event, Feed, GateStatus
@@ -35,8 +35,8 @@ STATIC = Path(web_app.__file__).parent / "static"
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'central.db'}")
+def engine(database_url):
+    engine = open_database(database_url)
     yield engine
     engine.dispose()
 
@@ -166,7 +166,7 @@ def test_empty_centre_says_what_will_happen(engine):
 def test_event_that_cannot_be_read_is_a_line_and_not_a_failure(engine):
     add_events(engine, (EventKind.GATE_STARTED, {}))
     with writing(engine) as session:
-        session.execute(text("UPDATE event SET body = x'7b'"))
+        session.execute(update(Event).values(body=b"{"))
     with served(engine) as client:
         assert "Sự kiện không đọc được Unreadable event" in words(client.get("/").text)
 

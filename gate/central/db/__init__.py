@@ -1,6 +1,7 @@
 """The central side's one database: opened with its schema up to date, read and written in whole transactions.
 
-SQLite by default; nothing in the models or the migrations is SQLite's own, so that a PostgreSQL URL serves too.
+SQLite by default, PostgreSQL by its URL. On both, one writer at a time: what `writing` commits is visible before the
+next one begins, so ids appear in ascending order, and whoever reads on after the last id it saw misses nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ DEFAULT_URL = "sqlite:///central.db"
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction before it gives up."""
 
-_WRITES = {"sqlite_begin": "BEGIN IMMEDIATE"}
+WRITER_LOCK = 0x67617465
+"""The advisory lock of PostgreSQL that a writer holds until its commit is visible."""
+
+_WRITES = {"writes": True}
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 def open_database(url: str = DEFAULT_URL) -> Engine:
@@ -43,7 +48,7 @@ def open_database(url: str = DEFAULT_URL) -> Engine:
         StoreError: the database cannot be opened, or a newer release has written it.
     """
     try:
-        parsed = make_url(url)
+        parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "sqlite":
             _make_private(parsed)
         engine = create_engine(parsed)
@@ -52,10 +57,14 @@ def open_database(url: str = DEFAULT_URL) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _begin_postgresql)
     try:
         _migrate(engine)
     except DBAPIError as error:
-        raise StoreError(f"{engine.url!r}: {error.orig}; check that its folder exists and is writable") from error
+        advice = ("check that its folder exists and is writable" if engine.dialect.name == "sqlite"
+                  else "check that the server runs, that the database exists and that this user may make tables in it")
+        raise StoreError(f"{engine.url!r}: {str(error.orig).strip()}; {advice}") from error
     except CommandError as error:
         raise StoreError(f"{engine.url!r}: {error}; was it written by a newer release of gate?") from error
     return engine
@@ -64,15 +73,24 @@ def open_database(url: str = DEFAULT_URL) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """One snapshot to read from; it never waits for a writer."""
-    with Session(engine) as session:
+    snapshot = engine if engine.dialect.name == "sqlite" else engine.execution_options(**_SNAPSHOT)
+    with Session(snapshot) as session:
         yield session
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """One transaction to write in, committed at the end of the block, taken back when it raises."""
+    """One transaction to write in, alone; committed at the end of the block, taken back when it raises.
+
+    Raises:
+        OperationalError: another writer did not end within `BUSY_TIMEOUT_MS`.
+    """
     with Session(engine.execution_options(**_WRITES)) as session, session.begin():
         yield session
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def _make_private(url: URL) -> None:
@@ -90,7 +108,18 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later can fail at once with SQLITE_BUSY, whatever the time-out
     # (sqlite.org/isolation.html): one that means to write takes the lock when it begins.
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _means_to_write(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # Taken before the first statement, at READ COMMITTED: every statement sees all that earlier writers committed.
+    if _means_to_write(connection):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def _means_to_write(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes"))
 
 
 def _migrate(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    String,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -39,9 +40,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text without U+0000, which PostgreSQL cannot keep and a hostile payload may hold: it becomes U+FFFD."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class Base(DeclarativeBase):
@@ -52,7 +63,7 @@ class Base(DeclarativeBase):
         "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s",
     })
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
-        datetime: UtcDateTime(), bytes: LargeBinary(), list[str]: JSON(), dict[str, Any]: JSON(),
+        str: PlainText(), datetime: UtcDateTime(), bytes: LargeBinary(), list[str]: JSON(), dict[str, Any]: JSON(),
     }
 
 
@@ -114,7 +125,8 @@ class Pass(Base):
 class Feed(Base):
     """One epoch of one gate's events; `last_seq` is the highest here, and the open gaps say what is missing below.
 
-    Every event here is chained to the one before it, wherever that one is here too.
+    Every event here is chained to the one before it, wherever that one is here too. `writes` counts the transactions
+    that changed it, so that a recorder knows when another one has.
     """
 
     __tablename__ = "feed"
@@ -127,6 +139,7 @@ class Feed(Base):
     last_hash: Mapped[bytes]
     first_heard_at: Mapped[datetime]
     last_heard_at: Mapped[datetime]
+    writes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class Event(Base):
@@ -179,6 +192,8 @@ class FeedAlert(Base):
     raised_at: Mapped[datetime]
     last_at: Mapped[datetime]
     cleared_at: Mapped[datetime | None] = mapped_column(index=True)
+    cleared_note: Mapped[str] = mapped_column(default="", server_default="")
+    """Who cleared it and why, in their own words."""
 
 
 class GateStatus(Base):
