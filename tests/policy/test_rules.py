@@ -145,6 +145,12 @@ def test_lockdown_speaks_before_any_other_rule() -> None:
     assert judge(everything, RULES[1:]) == Objection("revocation", Reason.REVOKED)
 
 
+def test_the_page_lists_every_rule_in_order_with_the_proof_that_it_needs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access-rules.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| ([a-z]+) \|$", page, re.M)
+    assert rows == [(rule.name, rule.needs.value) for rule in RULES]
+
+
 def test_no_rules_deny() -> None:
     assert judge(context(), ()) == Objection("no-rules", Reason.INTERNAL_ERROR)
 
