@@ -24,6 +24,7 @@ NOUNS = {
     "watch": "print a broker's feed readably",
     "command": "ask gates to open, lock down, free the way and more, under an operator's signature",
     "events": "read, verify or export this gate's ledger",
+    "doctor": "what is wrong with this machine: each finding with its cause and its fix",
     "wiring": "which wire goes where, drawn from your config",
     "backup": "this gate in one file: config, keys, documents, ledger",
     "restore": "make this machine the gate that a backup holds, with a new epoch",
