@@ -215,9 +215,7 @@ class Uplink:
     def _turn(self) -> None:
         self._take_in(self._link.turn(TURN_S))
         self._give_way()
-        while self._unheard:
-            self._hear(self._unheard.popleft())
-            self._give_way()
+        self._hear_all()
         if self._link.up:
             self._send_notices()
             self._send_events()
@@ -229,6 +227,10 @@ class Uplink:
                 self._hear_command(self._commands, happening)
             else:
                 self._unheard.append(happening)
+
+    def _hear_all(self) -> None:
+        while self._unheard:
+            self._hear(self._unheard.popleft())
 
     def _give_way(self) -> None:
         """Wait while this thread is to stand back; only commands are heard meanwhile."""
@@ -242,8 +244,7 @@ class Uplink:
         self._send_notices()
         while self._link.up and not self._link.idle and self._mono() < deadline_mono:
             self._take_in(self._link.turn(0.1))
-            while self._unheard:
-                self._hear(self._unheard.popleft())
+            self._hear_all()
             self._send_notices()
         self._link.close()
 
@@ -305,6 +306,7 @@ class Uplink:
             if not self._send_batch(delivery.sent_seq, mono):
                 break
             self._give_way()
+            self._send_notices()  # a backlog may take long, and a command needs a nonce that is not old
 
     def _send_batch(self, after_seq: int, mono: float) -> bool:
         rows = within_limit(self._outbox.rows_after(after_seq, wire.BATCH_MAX_EVENTS))
