@@ -28,6 +28,7 @@ from gate.config import (
     Mqtt,
     Pins,
     Portal,
+    Presence,
     ReaderConfig,
     Site,
     Tls,
@@ -87,6 +88,13 @@ def proofs_are_of_rules(admission: Admission) -> Iterator[Remark]:
     for name in admission.proofs:
         if name not in names:
             yield Remark("admission.proofs", f"no rule is called {name!r}; there are {', '.join(names)}")
+
+
+def hosts_can_be_inside(admission: Admission, presence: Presence | None) -> Iterator[Remark]:
+    """Only a gate that counts who is inside knows whether a host is."""
+    if admission.host == "inside" and presence is None:
+        yield Remark("admission.host", "this gate does not know who is inside, so every visitor would be denied; add "
+                     "`presence:`, or write listed")
 
 
 def names_are_unique(readers: tuple[ReaderConfig, ...], contacts: tuple[ContactConfig, ...]) -> Iterator[Remark]:
@@ -253,6 +261,7 @@ RULES: tuple[Rule, ...] = (
     time_zone_exists,
     somebody_can_pass,
     proofs_are_of_rules,
+    hosts_can_be_inside,
     names_are_unique,
     devices_are_used_once,
     pins_are_usable,
