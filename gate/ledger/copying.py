@@ -10,8 +10,10 @@ from urllib.parse import quote
 from gate.errors import StoreError
 from gate.ledger.database import open_database
 
-CARRIED = ("state", "move", "brought_in")
-"""The tables that a new ledger takes over: mode, counters of commands, the clock's floor, and who is inside."""
+_CARRIED = """
+SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('event', 'meta') AND name NOT LIKE 'sqlite_%'
+"""
+"""All but the history itself: mode, counters of commands, the clock's floor, who is inside, entries used up."""
 
 
 def copy_ledger(path: Path, copy: Path) -> None:
@@ -44,7 +46,8 @@ def begin_from(old: Path, path: Path, source: str) -> int:
         with closing(open_database(old, source)) as before:
             acked_seq = before.execute("SELECT value FROM meta WHERE key = 'acked_seq'").fetchone()[0]
             left = int(before.execute("SELECT count(*) FROM event WHERE seq > ?", (acked_seq,)).fetchone()[0])
-            tables = {table: before.execute(f"SELECT * FROM {table}").fetchall() for table in CARRIED}  # noqa: S608
+            carried = [name for (name,) in before.execute(_CARRIED)]
+            tables = {table: before.execute(f"SELECT * FROM {table}").fetchall() for table in carried}  # noqa: S608
         with closing(open_database(path, source)) as after, after:
             after.execute("BEGIN IMMEDIATE")
             for table, rows in tables.items():

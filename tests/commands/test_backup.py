@@ -6,14 +6,18 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support_gate import Gate, amend
 
+from gate import wire
 from gate.cli import main
 from gate.demo.site import DemoSite
 from gate.ledger import FILE_NAME, LedgerReader
+from gate.ledger.copying import begin_from
+from gate.ledger.database import open_database
 from gate.model import EventKind
 
 DECIDED = (EventKind.ACCESS_GRANTED, EventKind.ACCESS_DENIED)
@@ -54,6 +58,20 @@ def test_another_machine_becomes_the_gate_with_a_new_epoch_and_the_old_events_be
     assert renewed.epoch != first.epoch
     assert renewed.rows_after(0, 1) == []
     renewed.close(), first.close()
+
+
+def test_new_ledger_forgets_nothing_but_its_events(tmp_path: Path) -> None:
+    source = wire.source("demo", "gate-1")
+    with closing(open_database(tmp_path / "old.db", source)) as old, old:
+        tables = {name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in tables - {"meta", "event"}:
+            columns = old.execute(f"PRAGMA table_info({table})").fetchall()
+            old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", [1] * len(columns))
+        old.execute("INSERT INTO event VALUES (1, 'GateStarted', x'00', x'00')")
+    assert begin_from(tmp_path / "old.db", tmp_path / "new.db", source) == 1
+    with closing(open_database(tmp_path / "new.db", source)) as new:
+        counts = {table: new.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables - {"meta"}}
+    assert counts == dict.fromkeys(tables - {"meta"}, 1) | {"event": 0}
 
 
 def test_restored_gate_decides_by_the_same_documents(
