@@ -25,17 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8480, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--behind-proxy", metavar="NAME",
                         help="a reverse proxy that asks for log-in serves this page under the host name NAME")
-    parser.add_argument("--time-zone", default="Asia/Ho_Chi_Minh", metavar="ZONE",
-                        help="in which times at the centre are shown (default: %(default)s)")
+    add_time_zone(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; 0 at a clean end."""
     refuse_unguarded(args.host, args.behind_proxy)
-    try:
-        zone = ZoneInfo(args.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"--time-zone: none is called {args.time_zone!r}; for example Asia/Ho_Chi_Minh") from error
+    zone = zone_of(args.time_zone)
     with closing(listen(args.host, args.port)) as listener:
         host, port = listener.getsockname()[:2]
         engine = open_database(args.db)
@@ -45,6 +41,24 @@ def run(args: argparse.Namespace) -> int:
         serve(engine, listener, zone=zone, hosts=hosts)
         engine.dispose()
     return 0
+
+
+def add_time_zone(parser: argparse.ArgumentParser) -> None:
+    """Add `--time-zone`, which `zone_of` reads."""
+    parser.add_argument("--time-zone", default="Asia/Ho_Chi_Minh", metavar="ZONE",
+                        help="in which times at the centre are shown (default: %(default)s)")
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f"--time-zone: none is called {name!r}; for example Asia/Ho_Chi_Minh") from error
 
 
 def refuse_unguarded(host: str, behind_proxy: str | None) -> None:

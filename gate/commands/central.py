@@ -10,7 +10,8 @@ NOUNS = {
     "issue": ("gate.central.issue_command", "keys, people, passes, number codes, cards"),
     "documents": ("gate.central.documents_command", "publish signed documents for the gates"),
     "alerts": ("gate.central.alerts_command", "what is wrong with a feed; clear it with a note"),
-    "web": ("gate.central.web_command", "the live page"),
+    "presence": ("gate.central.presence_command", "who is inside now: list, JSON, CSV"),
+    "web": ("gate.central.web_command", "the live page and the list of who is inside"),
 }
 
 

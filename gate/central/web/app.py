@@ -1,4 +1,4 @@
-"""The centre's pages as a Starlette app: the live page with its stream and health check, and the pass for phones.
+"""The centre's pages as a Starlette app: the live page with its stream, who is inside, health, the pass for phones.
 
 The stream sends HTML made by the very templates that made the page, so a name is escaped in one place. There is no
 log-in yet: `gate.central.web_command` therefore binds to this machine only.
@@ -26,7 +26,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gate.central.web.views import Tile
+from gate.central.web.muster import MusterPage
+from gate.central.web.views import Tile, plain
 from gate.central.web.watcher import FeedWatcher
 
 HERE = Path(__file__).parent
@@ -73,7 +74,9 @@ def make_app(
     `hosts` are the names that a browser may call it by (a page elsewhere that rebinds its own name to this address
     is refused); `zone` is the one in which "not heard since" is told.
     """
-    page = _LivePage(FeedWatcher(engine, zone=zone, now=now, poll_s=poll_s))
+    templates = Jinja2Templates(directory=HERE / "templates")  # escapes .html by default
+    templates.env.filters["plain"] = plain
+    page = _LivePage(FeedWatcher(engine, zone=zone, now=now, poll_s=poll_s), templates)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -88,6 +91,7 @@ def make_app(
             Route("/", page.show),
             Route("/stream", page.stream),
             Route("/healthz", page.health),
+            *MusterPage(engine, templates, zone, now).routes,
             Mount("/static", StaticFiles(directory=HERE / "static")),
             Mount("/pass", StaticFiles(directory=HERE / "phone", html=True)),
         ],
@@ -104,9 +108,9 @@ def make_app(
 class _LivePage:
     """The routes, over one watcher."""
 
-    def __init__(self, watcher: FeedWatcher) -> None:
+    def __init__(self, watcher: FeedWatcher, templates: Jinja2Templates) -> None:
         self.watcher = watcher
-        self._templates = Jinja2Templates(directory=HERE / "templates")  # escapes .html by default
+        self._templates = templates
         self._streams = 0
 
     async def show(self, request: Request) -> Response:
