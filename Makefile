@@ -20,7 +20,7 @@ TEST_PACKAGES = chromium poppler-utils gcc libc6-dev $(POSTGRESQL_PACKAGE)
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix *.py, \
-	admission certificates cose delivery explanation imports inspection live peers portal presence scenarios texts trust view wire)))
+	admission certificates command cose delivery explanation imports inspection live peers portal presence scenarios texts trust uses view wire)))
 
 .PHONY: help
 help:  ## this list
@@ -160,6 +160,7 @@ proofs-long: system venv  ## the proofs of record: an hour or two; goes on where
 	.venv/bin/python -m tests.proofs.kills --kills 2000
 	.venv/bin/python -m tests.proofs.camera_kills --kills 1000
 	.venv/bin/python -m tests.proofs.presence --steps 1000000 --gates 50
+	.venv/bin/python -m tests.proofs.commands --commands 1000000
 	.venv/bin/python -m tests.proofs.backlog --events 1000000
 
 .PHONY: bench

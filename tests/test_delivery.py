@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_outbox import MemoryOutbox
+from support_outbox import MemoryOutbox, MemoryRow
 
 from gate import wire
 from gate.central.feed import Feed, Stored, read_batch
-from gate.delivery import PATIENCE_MAX_S, PATIENCE_S, WINDOW_EVENTS, Delivery
+from gate.delivery import PATIENCE_MAX_S, PATIENCE_S, WINDOW_EVENTS, Delivery, within_limit
 
 BATCH = 4
 
@@ -236,3 +236,11 @@ def test_sending_waits_for_the_recorder_once_it_is_a_window_ahead() -> None:
     assert not delivery.may_send(0.0)
     delivery.delivered(64, 1.0)
     assert delivery.may_send(1.0)
+
+
+def test_a_batch_holds_as_many_whole_events_as_one_payload_may_carry() -> None:
+    rows = [MemoryRow(seq, b"x" * wire.EVENT_MAX_BYTES, b"") for seq in range(1, 70)]
+    taken = within_limit(rows)
+    assert len(wire.join_batch([row.body for row in taken])) <= wire.BATCH_MAX_BYTES
+    assert list(taken) == rows[:len(taken)] and len(taken) == 63
+    assert within_limit(rows[:3]) == rows[:3]

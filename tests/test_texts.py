@@ -7,8 +7,9 @@ from enum import Enum
 import pytest
 
 from gate.model import EventKind, Mode, Reason
+from gate.order import Refusal
 from gate.portal import State
-from gate.texts import KINDS, STATES, TEXTS, hint_words, kind_words, reason_text, state_words
+from gate.texts import KINDS, STATES, TEXTS, hint_words, kind_words, reason_text, refusal_words, state_words
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
@@ -45,3 +46,9 @@ def test_a_hint_that_this_release_does_not_know_is_left_unsaid() -> None:
     assert hint_words("after-identity") is not None
     assert hint_words("url") is not None
     assert hint_words("of a later release") is None
+
+
+def test_every_refusal_of_a_command_is_said_in_both_languages() -> None:
+    for refusal in Refusal:
+        assert all(refusal_words(refusal.value))
+    assert refusal_words("of-a-later-release") == ("of-a-later-release", "of-a-later-release")

@@ -141,3 +141,18 @@ def test_a_message_is_read_as_it_was_made() -> None:
 def test_what_is_no_such_message_is_refused(payload: bytes, complaint: str) -> None:
     with pytest.raises(MalformedError, match=complaint):
         wire.read_message(payload, "status", wire.Status)
+
+
+# --- topics of a whole site ---
+
+
+def test_a_topic_of_presence_names_its_gate_and_no_other_topic_does() -> None:
+    assert wire.gate_of_presence("kcn", wire.presence("kcn", "cong-1", "07")) == "cong-1"
+    for topic in (wire.presence("kcn", "cong-1"), wire.presence("kcn-2", "cong-1", "07"),
+                  wire.presence("kcn", "Cong", "07"), wire.up("kcn", "cong-1", "state"), "gate"):
+        with pytest.raises(MalformedError, match="no topic for passages of kcn"):
+            wire.gate_of_presence("kcn", topic)
+
+
+def test_documents_of_a_site_lie_under_one_topic() -> None:
+    assert wire.documents("kcn", "index") == "gate/1/kcn/documents/index"
