@@ -55,7 +55,7 @@ CASES = (
          "backup.py", 'if ".." in inner.parts or', "if False and",
          "tests/commands/test_backup.py::test_archive_that_leads_out_of_its_folder_is_refused"),
     Case("the firmware's lines hold the relays at their locked level",
-         "wiring.py", 'values.get("active_high", True) == on_at_rest', "on_at_rest",
+         "wiring.py", 'getattr(settings, "active_high", True) == on_at_rest', "on_at_rest",
          "tests/test_wiring.py::test_firmware_locks_every_kind_of_lock_before_anything_runs"),
     Case("who is inside outlives the process",
          "ledger/moves.py", "            put_moves(db, [move])\n", "",
