@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from gate import model, portal
 from gate.admission import admit, answer, forget
+from gate.alarms import WATCHED, Alarms
 from gate.clock import Clock
 from gate.effector import Effector, brief
 from gate.errors import PartError
@@ -46,6 +47,7 @@ class Controller:
         if passages is not None:
             self.view = replace(view, presence=passages.presence, crossing=passages.crossing)
             self.each_turn += (passages.each_turn,)
+        self.alarms = Alarms()
         self.last_granted: model.Scan | None = None
         self.rehearsed_mono = float("-inf")
         self.stopping = False
@@ -75,6 +77,7 @@ class Controller:
             self.follow(model.Tick(), now)
         self.follow(fact, now)
         self.check_lock(now)
+        self.alarm(self.alarms.watch(self.lane.state in LOCKED, now), now)
         for routine in self.each_turn:
             routine(now)
         if self.doom is not None and not self.lane.emergency:
@@ -97,6 +100,8 @@ class Controller:
                 self.view = replace(self.view, mode=mode)
                 self.hands.ledger.remember("mode", mode.value.encode())
                 return stimulus
+            case model.Contact(name=name) if name in WATCHED:
+                self.alarm(self.alarms.hear(stimulus, now), now)
             case model.SetMode() | model.Contact() | model.Tick():
                 return stimulus
             case model.Flushed():
@@ -147,6 +152,12 @@ class Controller:
         """Move the lane, and do what it asks for."""
         self.lane, effects = portal.on(self.lane, fact, now)
         self.carry_out(effects, now)
+        self.alarm(self.alarms.heed(effects, now), now)
+
+    def alarm(self, effects: Sequence[model.Effect], now: Now) -> None:
+        """Record alarms and tell them; they move nothing."""
+        if effects:
+            self.carry_out(effects, now)
 
     def carry_out(self, effects: Sequence[model.Effect], now: Now) -> None:
         """Do it, and let the lane hear what came of it."""

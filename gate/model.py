@@ -102,6 +102,10 @@ class EventKind(StrEnum):
     EVENTS_LOST = "EventsLost"
     LEDGER_PRUNED = "LedgerPruned"
     OUTPUT_FAULT = "OutputFault"
+    LOCK_FAULT = "LockFault"
+    SENSOR_FAULT = "SensorFault"
+    TAMPER = "Tamper"
+    MAINS_FAILURE = "MainsFailure"
     STORE_FAULT = "StoreFault"
     COMMAND = "Command"
 
@@ -130,7 +134,7 @@ class Now:
 class Scan:
     """One payload as a reader read it; `size` orders several codes in one view (largest first).
 
-    `card`: a reader of cards says so (`gate.decoder.card`). No code can: a number that is printed on a card opens nothing.
+    `card`: a reader of cards says so (`gate.decoder.card`). No code can: a number printed on a card opens nothing.
     """
 
     reader: str
@@ -412,6 +416,7 @@ class Alert:
 
 
 ALERTS = frozenset({
+    "tamper", "mains", "lock-open", "tailgating", "no-passage",
     "emergency", "forced-open", "held-open", "output-fault", "not-locked", "store-slow", "documents-refused",
     "fault-ledger", "fault-issuers", "fault-uplink", "fault-record", "fault-indicator", "fault-release-guard",
     "presence-clock", "presence-refused",

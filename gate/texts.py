@@ -137,6 +137,10 @@ KINDS: dict[EventKind, Words] = {
     EventKind.EVENTS_LOST: Words("Mất sự kiện", "Events lost"),
     EventKind.LEDGER_PRUNED: Words("Sổ đã dọn bớt", "Ledger pruned"),
     EventKind.OUTPUT_FAULT: Words("Lỗi thiết bị ra", "Output fault"),
+    EventKind.LOCK_FAULT: Words("Khóa không đóng", "Lock fault"),
+    EventKind.SENSOR_FAULT: Words("Lỗi cảm biến", "Sensor fault"),
+    EventKind.TAMPER: Words("Hộp thiết bị bị mở", "Tamper"),
+    EventKind.MAINS_FAILURE: Words("Mất điện lưới", "Mains failure"),
     EventKind.STORE_FAULT: Words("Lỗi lưu trữ", "Store fault"),
     EventKind.COMMAND: Words("Lệnh điều khiển", "Command"),
 }

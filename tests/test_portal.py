@@ -72,7 +72,10 @@ def test_only_the_grant_of_an_entry_waits_for_its_record_and_every_release_of_on
 FACTS = [
     decision(), decision(Direction.EXIT), decision(granted=False), Tick(), NotWritten(), NotMoved("pin"),
     Written(7), Flushed(7), Contact("rex", True), Contact("passage", True), Contact("passage", False),
-    Contact("door", True), Contact("door", False), *(SetMode(mode, "operator", "test") for mode in Mode),
+    Contact("door", True), Contact("door", False), Contact("rex", False),
+    *(Contact(name, active) for name, active in product(
+        ("interlock", "override", "tamper", "mains", "lock"), (True, False))),
+    *(SetMode(mode, "operator", "test") for mode in Mode),
 ]
 
 
@@ -102,10 +105,18 @@ def test_a_way_out_is_released_from_every_state_at_rest(mode: Mode, emergency: b
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_request_to_exit_never_changes_mode_or_who_may_enter(state: State) -> None:
-    before = Portal(state=state, mode=Mode.LOCKDOWN if state is State.LOCKED_DOWN else Mode.NORMAL)
-    after, _ = portal.on(before, Contact("rex", True), at(1))
-    assert (after.mode, after.emergency, after.pending) == (before.mode, before.emergency, before.pending)
+@pytest.mark.parametrize(("mode", "emergency", "active"), list(product(Mode, (False, True), (False, True))))
+def test_a_request_to_exit_never_changes_mode_or_who_may_enter(
+    state: State, mode: Mode, emergency: bool, active: bool,
+) -> None:
+    before = Portal(state=state, mode=mode, emergency=emergency)
+    after, effects = portal.on(before, Contact("rex", active), at(1))
+    assert (after.mode, after.emergency, after.wish, after.pending, after.refused, after.interlocked) == (
+        before.mode, before.emergency, before.wish, before.pending, before.refused, before.interlocked)
+    assert all(release.direction is Direction.EXIT for release in kinds(effects, Release))
+    assert not kinds(effects, Hold)
+    _, effects = portal.on(after, decision(granted=False), at(2))
+    assert not kinds(effects, Release), "who is refused stays refused"
 
 
 def test_a_grant_is_recorded_before_it_releases() -> None:

@@ -260,9 +260,9 @@ class ReaderConfig(Section, frozen=True, kw_only=True):
 class ContactConfig(Section, frozen=True, kw_only=True):
     """An input, by the role that the portal knows it under."""
 
-    name: Literal["passage", "door", "rex", "emergency", "interlock", "override"]
+    name: Literal["passage", "door", "rex", "emergency", "interlock", "override", "tamper", "mains", "lock"]
     """The input's role: `interlock` is active while the other door of an airlock is open, `override` while the guard's
-    key is turned."""
+    key is turned, `mains` while the mains have failed, `lock` while the bolt is home."""
     driver: str
     """The driver's name; the keys beside it are the driver's own."""
     settings: Any = None
