@@ -26,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gate.central.web.metrics import MetricsPage
 from gate.central.web.muster import MusterPage
 from gate.central.web.views import Tile, plain
 from gate.central.web.watcher import FeedWatcher
@@ -92,6 +93,7 @@ def make_app(
             Route("/stream", page.stream),
             Route("/healthz", page.health),
             *MusterPage(engine, templates, zone, now).routes,
+            MetricsPage(engine, now).route,
             Mount("/static", StaticFiles(directory=HERE / "static")),
             Mount("/pass", StaticFiles(directory=HERE / "phone", html=True)),
         ],
