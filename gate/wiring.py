@@ -1,19 +1,17 @@
 """Which wire goes where, drawn from a gate's own config: the header's pins, the firmware's lines, a table, a picture.
 
-A pin is any setting of a driver called `pin` or `*_pin`, so a new driver is drawn as it is.
+A pin is any setting of a driver called `pin`, `*_pin` or `*_pins`, so a new driver is drawn as it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-import msgspec
-
 from gate.config import Config
+from gate.config.rules import device_paths, pins_of
 
 HEADER = {
     2: 3, 3: 5, 4: 7, 14: 8, 15: 10, 17: 11, 18: 12, 27: 13, 22: 15, 23: 16, 24: 18, 10: 19, 9: 21, 25: 22, 11: 23,
@@ -61,8 +59,8 @@ def wires(settings: Config) -> list[Wire]:
 
 def devices(settings: Config) -> list[tuple[str, str]]:
     """What is plugged in elsewhere: (name, where)."""
-    return [(reader.name, f"{reader.driver}: {value}") for reader in settings.readers
-            for name, value in _settings(reader.settings).items() if name in ("port", "source", "socket") and value]
+    return [(reader.name, f"{reader.driver}: {path}") for reader in settings.readers
+            for _, path in device_paths(reader.settings)]
 
 
 def firmware_lines(found: Iterable[Wire]) -> list[str]:
@@ -119,28 +117,23 @@ def svg(settings: Config) -> str:
 
 def _outputs(device: str, settings: Any) -> Iterator[Wire]:
     """The lines that a barrier or an indicator drives; a fail-safe lock is energised at rest."""
-    values = _settings(settings)
-    on_at_rest = values.get("lock") == "fail_safe"
-    rest = "high" if values.get("active_high", True) == on_at_rest else "low"
-    for use, pin in _pins(values):
-        yield Wire(pin, device, use, True, rest)
+    on_at_rest = getattr(settings, "lock", "") == "fail_safe"
+    rest = "high" if getattr(settings, "active_high", True) == on_at_rest else "low"
+    for key, pin in pins_of(settings):
+        yield Wire(pin, device, _use(key), True, rest)
 
 
 def _inputs(device: str, settings: Any) -> Iterator[Wire]:
     """The lines that are read; most are pulled up."""
-    values = _settings(settings)
-    for use, pin in _pins(values):
-        yield Wire(pin, device, use, False, str(values.get("pull", "up")))
+    for key, pin in pins_of(settings):
+        yield Wire(pin, device, _use(key), False, getattr(settings, "pull", "up"))
 
 
-def _pins(values: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    for name, value in values.items():
-        if isinstance(value, int) and (match := re.fullmatch(r"(?:(\w+)_)?pin", name)):
-            yield match[1] or "signal", value
-
-
-def _settings(settings: Any) -> dict[str, Any]:
-    return msgspec.structs.asdict(settings) if isinstance(settings, msgspec.Struct) else {}
+def _use(key: str) -> str:
+    """`entry_pin` is for entry, `row_pins[0]` for row 1, `pin` for the one signal."""
+    name, _, at = key.removesuffix("]").partition("[")
+    use = name.removesuffix("s").removesuffix("pin").removesuffix("_") or "signal"
+    return f"{use} {int(at) + 1}" if at else use
 
 
 def _colour(place: int, used: dict[int, Wire]) -> str:

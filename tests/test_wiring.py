@@ -55,6 +55,17 @@ def test_firmware_locks_every_kind_of_lock_before_anything_runs(
     assert lines == [f"gpio=17,27=op,{locked}"]
 
 
+def test_every_line_of_a_matrix_keypad_is_drawn(tmp_path: Path) -> None:
+    config = YAML(typ="safe").load(EXAMPLE)
+    config["readers"] = [{"name": "keypad-in", "direction": "entry", "driver": "matrix_keypad",
+                          "row_pins": [5, 6, 12, 13], "column_pins": [19, 26, 4]}]
+    file = tmp_path / "gate.yaml"
+    with file.open("w") as stream:
+        YAML(typ="safe").dump(config, stream)
+    told = {wire.bcm: wire.use for wire in wires(load(file, files=False))}
+    assert (told[5], told[13], told[4]) == ("row 1", "row 4", "column 3")
+
+
 def test_lines_for_the_firmware_are_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["wiring", "--config", str(EXAMPLE), "--firmware"]) == 0
     comment, *lines = capsys.readouterr().out.splitlines()

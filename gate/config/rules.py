@@ -111,7 +111,7 @@ def devices_are_used_once(readers: tuple[ReaderConfig, ...]) -> Iterator[Remark]
     """No two readers open the same device."""
     seen: dict[str, str] = {}
     for index, reader in enumerate(readers):
-        for key, path in _device_paths(reader.settings):
+        for key, path in device_paths(reader.settings):
             if path in seen:
                 yield Remark(f"readers[{index}].{key}", f"{path} is already the device of {seen[path]}; "
                              "give each reader its own (by-id paths tell equal scanners apart)")
@@ -127,7 +127,7 @@ def pins_are_usable(
     devices = {"barrier": barrier} | _indexed("readers", readers) | _indexed("indicators", indicators) | _indexed(
         "contacts", contacts)
     for place, device in devices.items():
-        for name, pin in _pins(device.settings):
+        for name, pin in pins_of(device.settings):
             key = f"{place}.{name}"
             if pin not in BCM_PINS:
                 yield Remark(key, f"GPIO {pin} is not on the header; write a BCM number from 0 to {BCM_PINS[-1]}")
@@ -190,7 +190,7 @@ def packs_are_meant(health: Health) -> Iterator[Remark]:
 
 def mock_pins_only_simulate(pins: Pins, readers: tuple[ReaderConfig, ...]) -> Iterator[Remark]:
     """Mock pins beside real devices: a gate that reads codes and never opens."""
-    devices = [path for reader in readers for _, path in _device_paths(reader.settings)]
+    devices = [path for reader in readers for _, path in device_paths(reader.settings)]
     if pins.factory == "mock" and any(map(_is_hardware, devices)):
         yield doubt("pins.factory", "mock moves no pin, yet a reader is real hardware: this gate would never open; "
                     "on a Pi write lgpio")
@@ -287,7 +287,7 @@ def _settings(settings: Any) -> dict[str, Any]:
     return {} if settings is None else msgspec.structs.asdict(settings)
 
 
-def _pins(settings: Any) -> Iterator[tuple[str, int]]:
+def pins_of(settings: Any) -> Iterator[tuple[str, int]]:
     """The pins among a driver's settings: `pin`, `*_pin` and each of `*_pins`."""
     for name, value in _settings(settings).items():
         if re.fullmatch(r"(\w+_)?pin", name) and value is not None:
@@ -296,7 +296,7 @@ def _pins(settings: Any) -> Iterator[tuple[str, int]]:
             yield from ((f"{name}[{at}]", pin) for at, pin in enumerate(value))
 
 
-def _device_paths(settings: Any) -> Iterator[tuple[str, str]]:
+def device_paths(settings: Any) -> Iterator[tuple[str, str]]:
     """The devices among a reader's settings: `port`, `source` and `socket`."""
     for name, value in _settings(settings).items():
         if name in ("port", "source", "socket") and value is not None:

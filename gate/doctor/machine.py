@@ -16,7 +16,7 @@ THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 UNDER_VOLTAGE_NOW, UNDER_VOLTAGE_SINCE_BOOT = 1 << 0, 1 << 16
 """Bits of get_throttled (Raspberry Pi documentation, vcgencmd)."""
 CONFIG_TXT = ("/boot/firmware/config.txt", "/boot/config.txt")
-GROUPS = {"serial": "dialout", "keypad": "input", "keyboard": "input"}
+GROUPS = {"serial": "dialout", "keypad": "input", "keyboard_scanner": "input"}
 """Which group lets a driver open its device."""
 
 
