@@ -5,7 +5,7 @@ What is known of who is inside is `gate.presence`; the core's thread alone calls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -44,8 +44,7 @@ class Passages:
 
     def begin(self) -> None:
         """Tell the peers what is known from before; a broker may have forgotten it."""
-        for page in {page_of(move.holder) for move in self.presence.made_here()} if self._tell else ():
-            self._tell_page(page)
+        self._tell_pages({page_of(move.holder) for move in self.presence.made_here()})
 
     def expect(self, lane: Portal, waiting: Decision | None = None) -> None:
         """Count whom the lane has let in already, and who waits to be let in beside a second person."""
@@ -84,8 +83,7 @@ class Passages:
         moves = [self.presence.put(each, outside, company, now) for each, company in whom]
         if moves:
             self._keep(moves)
-        for page in {page_of(move.holder) for move in moves} if self._tell else ():
-            self._tell_page(page)
+        self._tell_pages({page_of(move.holder) for move in moves})
         return len(moves)
 
     def each_turn(self, now: Now) -> None:
@@ -104,10 +102,16 @@ class Passages:
         entering = record.data["direction"] == Direction.ENTRY.value
         company = record.data.get("company", "")
         move = self.presence.go(holder, self._area if entering else self.crossing.outside, company, now)
-        if self._tell:
-            self._tell_page(page_of(holder))
+        self._tell_pages({page_of(holder)})
         return replace(record, data={**record.data, **data_of(move, self._shift_millis)})
 
-    def _tell_page(self, page: int) -> None:
-        assert self._tell is not None
-        self._tell(page, page_of_moves(self._site, self.presence.gate, self.presence.made_here(), page))
+    def _tell_pages(self, pages: Set[int]) -> None:
+        """Make these pages new; everybody is looked through once, however many they are."""
+        if self._tell is None:
+            return
+        on: dict[int, list[Move]] = {page: [] for page in pages}
+        for move in self.presence.made_here():
+            if (page := page_of(move.holder)) in on:
+                on[page].append(move)
+        for page, moves in on.items():
+            self._tell(page, page_of_moves(self._site, self.presence.gate, moves, page))
