@@ -14,13 +14,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gate import config, model
+from gate import config, model, wire
 from gate.clock import ManualClock
 from gate.controller import Controller
 from gate.effector import Effector
 from gate.errors import DeviceError, UsageError
 from gate.lane_settings import crossing_of, lane_of, view_of
 from gate.model import Direction, Now, Record, RosterEntry, Signal
+from gate.obey import Obedience
+from gate.order import Order, Verb
 from gate.pack_files import read_pack
 from gate.passages import Passages
 from gate.policy.health.pack import pack_from_json
@@ -85,6 +87,7 @@ class Simulation:
             clock=self.clock, view=replace(view, documents=self.documents(scenario.revoked)),
             lane=lane_of(portal_settings, flush_max_s=2.0, sensor=bool(scenario.contacts)),
             hands=Effector(self, self, (self,), self, Patience()), passages=self.passages(view.zone),
+            obey=Obedience(self.reply),
         )
 
     def passages(self, zone: ZoneInfo) -> Passages | None:
@@ -154,6 +157,16 @@ class Simulation:
 
     def do_rex(self) -> list[model.Stimulus]:
         return [model.Contact("rex", True), model.Contact("rex", False)]
+
+    def do_command(self, verb: str, what: str = "") -> list[model.Stimulus]:
+        """`command open [exit]`, `command open-for MINUTES`, `command override NAME`, ...: believed already."""
+        minutes = float(what) if verb == Verb.OPEN_FOR else 0.0
+        holder = what if verb in (Verb.OVERRIDE, Verb.RESET_PASSBACK) else ""
+        return [Order(Verb(verb), "operator", "scenario", 60 * minutes, exit=what == "exit", holder=holder)]
+
+    def reply(self, _client: str, reply: wire.Reply) -> None:
+        """What the operator hears."""
+        self.lines.append(f"    > reply {reply.refusal or 'done'}")
 
     def do_mode(self, mode: str) -> list[model.Stimulus]:
         return [model.SetMode(model.Mode(mode), "operator", "scenario")]
