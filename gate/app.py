@@ -61,7 +61,7 @@ from gate.view import NO_DOCUMENTS, DocumentSet, View
 from gate.watchdog import Watchdog, notify, watchdog_interval_s
 
 Part = Barrier | Indicator | Ledger | ReleaseGuard | Uplink | DocumentWatcher | DocumentFetcher
-GUESSABLE = frozenset({"keypad", "matrix_keypad", "wiegand"})
+GUESSABLE = frozenset({"keypad", "matrix_keypad", "osdp", "wiegand"})
 """Drivers at which a person can try codes one after another."""
 
 

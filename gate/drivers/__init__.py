@@ -17,6 +17,7 @@ READERS = {
     "camera": "gate.drivers.camera:CameraReader",
     "keypad": "gate.drivers.keypad:Keypad",
     "matrix_keypad": "gate.drivers.matrix_keypad:MatrixKeypad",
+    "osdp": "gate.drivers.osdp:OsdpReader",
     "wiegand": "gate.drivers.wiegand:WiegandReader",
 }
 PIN_READERS = frozenset({"matrix_keypad", "wiegand"})

@@ -44,6 +44,15 @@ class SerialLine:
             raise DeviceError("the line is readable and holds nothing: the device has gone")
         return data
 
+    def read_now(self) -> bytes:
+        """What has arrived by now, perhaps nothing."""
+        data: bytes = self._port.read(CHUNK_MAX_BYTES)
+        return data
+
+    def write(self, data: bytes) -> int:
+        """Send it; how many bytes went."""
+        return int(self._port.write(data) or 0)
+
     def close(self) -> None:
         self._port.close()
 

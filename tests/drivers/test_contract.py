@@ -33,6 +33,7 @@ SETTINGS = {
     "keypad": {"source": "line:LINE"},
     "keyboard_scanner": {"port": "LINE"},
     "matrix_keypad": {"row_pins": [5, 6, 12, 13], "column_pins": [16, 18, 19]},
+    "osdp": {"port": "LINE", "key_file": "LINE"},
     "wiegand": {"d0_pin": 5, "d1_pin": 6},
     "camera": {"socket": "LINE"},
     "badge": {"port": "LINE"},
