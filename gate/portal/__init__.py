@@ -28,7 +28,8 @@ from gate.model import (
     SetMode,
     Tick,
 )
-from gate.portal.actions import NO_TIMERS, OVERRIDE_S, Actions, Pending, Portal, Timing
+from gate.portal.actions import OVERRIDE_S, Actions
+from gate.portal.lane import NO_TIMERS, Pending, Portal, Timing
 from gate.portal.table import AT_REST, TRANSITIONS, Input, State
 
 __all__ = ["Locked", "Moved", "NotLocked", "NotMoved", "NotWritten", "Pending", "Portal", "State", "Timing", "Written",

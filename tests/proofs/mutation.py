@@ -39,11 +39,11 @@ PARTS = {
     "admission": Part(("gate/admission.py", "gate/policy/*.py"), (
         "tests/test_admission.py", "tests/test_admission_answers.py", "tests/policy", "tests/test_inspection.py",
         "tests/proofs/test_reference_admission.py")),
-    "portal": Part(("gate/portal/__init__.py", "gate/portal/actions.py"), (
+    "portal": Part(("gate/portal/__init__.py", "gate/portal/actions.py", "gate/portal/lane.py"), (
         "tests/test_portal_states.py", "tests/test_portal_tells.py", "tests/test_portal.py",
         "tests/test_scenarios.py")),
     "trust": Part(("gate/trust/*.py",), (
-        "tests/test_trust.py", "tests/test_trust_documents.py", "tests/decoder/test_gp1.py",
+        "tests/test_trust.py", "tests/test_trust_documents.py", "tests/test_trust_sealed.py", "tests/decoder/test_gp1.py",
         "tests/decoder/test_gp1_live.py", "tests/decoder/test_hc1.py", "tests/decoder/test_shc.py",
         "tests/decoder/test_nzcp.py", "tests/decoder/test_vds_nc.py")),
     "cose": Part(("gate/cose.py",), (

@@ -199,7 +199,7 @@ CASES = (
          "portal/actions.py", "self.keep(flush_late=True, store_slow=True)", "pass",
          "tests/test_portal.py::test_while_a_flush_is_late_nobody_is_let_in_and_everybody_out"),
     Case("nothing locks while the emergency input is active",
-         "portal/actions.py", "self.emergency or self.open_until_mono", "self.open_until_mono",
+         "portal/lane.py", "self.emergency or self.open_until_mono", "self.open_until_mono",
          "tests/test_portal.py::test_nothing_relocks_while_the_emergency_input_is_active"),
     Case("a step that only names the person keeps nobody inside",
          "admission.py", "if not (case.leaving and step in NAMING):", "if True:",
