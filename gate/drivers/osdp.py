@@ -16,9 +16,9 @@ from msgspec import Meta
 from gate import config
 from gate.decoder import card
 from gate.drivers.byte_reader import ByteReader
+from gate.drivers.card_entry import CardEntry, Shown
 from gate.drivers.edge_pipe import EdgePipe
-from gate.drivers.keypad import CLEAR, Entry
-from gate.drivers.repeat import RepeatFilter
+from gate.drivers.keypad import DIGITS_MAX
 from gate.drivers.serial_line import Baud, SerialLine
 from gate.errors import DeviceError, MalformedError
 from gate.model import Direction
@@ -142,56 +142,37 @@ class OsdpReader(ByteReader):
         super().__init__(name, direction)
         self._settings = settings
         self._line = bytearray()
-        self._card = b""
-        self._card_mono = 0.0
-        self._entry = Entry(16, settings.idle_s)
-        self._repeats = RepeatFilter(settings.repeat_s)
+        self._entry = CardEntry(pin_s=settings.pin_s, digits_max=DIGITS_MAX, idle_s=settings.idle_s,
+                                repeat_s=settings.repeat_s)
 
     def open(self) -> OsdpBus:
         return OsdpBus(self._settings)
 
     def take(self, data: bytes, mono: float) -> None:
         self._entry.expire(mono)
-        if self._card and mono - self._card_mono >= self._settings.pin_s:
-            self._card = b""
         *lines, rest = (bytes(self._line) + data).split(END)
         self._line[:] = rest[:LINE_MAX_BYTES]
         for line in lines:
-            if line[:1] == CARD:
-                self._show(line[1:].decode("ascii"), mono)
-            else:
-                for key in line[1:]:
-                    self._press(key, mono)
+            for shown in self._card(line[1:], mono) if line[:1] == CARD else self._keys(line[1:], mono):
+                if shown is not None:
+                    self.offer(shown.payload, mono, card=shown.card)
 
     def silence_s(self) -> float | None:
-        return self._settings.pin_s if self._card else self._settings.idle_s if self._entry.begun else None
+        return self._entry.silence_s()
 
     def forget(self) -> None:
         self._line.clear()
-        self._card = b""
-        self._entry.clear()
+        self._entry.forget()
 
-    def _show(self, bits: str, mono: float) -> None:
-        self._entry.clear()
+    def _keys(self, keys: bytes, mono: float) -> list[Shown | None]:
+        return [self._entry.press(key, mono) for key in keys]
+
+    def _card(self, bits: bytes, mono: float) -> list[Shown | None]:
         try:
-            text = card.from_raw(bits).encode()
+            return [self._entry.show(card.from_raw(bits.decode("ascii")).encode(), mono)]
         except MalformedError:
             self.dropped += 1
-            return
-        if self._settings.pin_s:
-            self._card, self._card_mono = text, mono
-        elif self._repeats.is_new(text, mono):
-            self.offer(text, mono, card=True)
-
-    def _press(self, key: int, mono: float) -> None:
-        number = self._entry.press(key, mono)
-        if key in CLEAR:
-            self._card = b""
-        elif number is not None and self._card:
-            shown, self._card = self._card, b""
-            self.offer(shown + b"#" + number, mono, card=True)
-        elif number is not None:
-            self.offer(number, mono)
+            return []
 
 
 def _key(file: Path) -> bytes:

@@ -14,10 +14,9 @@ from msgspec import Meta
 from gate import config
 from gate.decoder import card
 from gate.drivers.byte_reader import ByteReader
+from gate.drivers.card_entry import CardEntry
 from gate.drivers.edge_pipe import EdgePipe
-from gate.drivers.keypad import CLEAR, Entry
 from gate.drivers.pins import BcmPin, pin_faults
-from gate.drivers.repeat import RepeatFilter
 from gate.errors import MalformedError
 from gate.model import Direction
 
@@ -59,10 +58,8 @@ class WiegandReader(ByteReader):
         self._pins = pins
         self._bits = bytearray()
         self._bit_mono = 0.0
-        self._card = ""
-        self._card_mono = 0.0
-        self._entry = Entry(settings.digits_max, settings.idle_s)
-        self._repeats = RepeatFilter(settings.repeat_s)
+        self._entry = CardEntry(pin_s=settings.pin_s, digits_max=settings.digits_max, idle_s=settings.idle_s,
+                                repeat_s=settings.repeat_s)
 
     def open(self) -> EdgePipe:
         from gpiozero import DigitalInputDevice  # noqa: PLC0415  (see gate.drivers.pins.open_output)
@@ -86,18 +83,13 @@ class WiegandReader(ByteReader):
                 self._bits += bit
         self._end_frame(mono)
         self._entry.expire(mono)
-        if self._card and mono - self._card_mono >= self._settings.pin_s:
-            self._card = ""
 
     def silence_s(self) -> float | None:
-        if self._bits:
-            return FRAME_GAP_S
-        return self._settings.pin_s if self._card else self._settings.idle_s if self._entry.begun else None
+        return FRAME_GAP_S if self._bits else self._entry.silence_s()
 
     def forget(self) -> None:
         self._bits.clear()
-        self._card = ""
-        self._entry.clear()
+        self._entry.forget()
 
     def _end_frame(self, mono: float) -> None:
         """Read the frame that a silence has ended by `mono`, if there is one."""
@@ -107,28 +99,14 @@ class WiegandReader(ByteReader):
         self._bits.clear()
         try:
             if len(bits) in (4, 8):
-                self._press(key_of(bits), at_mono)
+                shown = self._entry.press(key_of(bits), at_mono)
             else:
-                self._show(card.from_bits(bits), at_mono)
+                shown = self._entry.show(card.from_bits(bits).encode(), at_mono)
         except MalformedError:
             self.dropped += 1
-
-    def _show(self, text: str, mono: float) -> None:
-        self._entry.clear()
-        if self._settings.pin_s:
-            self._card, self._card_mono = text, mono
-        elif self._repeats.is_new(text.encode(), mono):
-            self.offer(text.encode(), mono, card=True)
-
-    def _press(self, key: int, mono: float) -> None:
-        number = self._entry.press(key, mono)
-        if key in CLEAR:
-            self._card = ""
-        elif number is not None and self._card:
-            shown, self._card = self._card.encode(), ""
-            self.offer(shown + b"#" + number, mono, card=True)
-        elif number is not None:
-            self.offer(number, mono)
+            return
+        if shown is not None:
+            self.offer(shown.payload, at_mono, card=shown.card)
 
 
 def key_of(bits: str) -> int:
