@@ -78,6 +78,8 @@ def _welcome(site: DemoSite, parts: Parts) -> None:
     """What a visitor can do now, with a code to try at once."""
     import segno
 
+    from gate.demo.site import GATE, OPERATOR, SITE
+
     print("\nThẻ của An: đưa lên camera bất kỳ, hoặc dùng lệnh dưới đây · An's pass:\n")
     segno.make_qr(site.codes["an-pass"], error="m").terminal(compact=True)
     print(f"""
@@ -88,6 +90,9 @@ def _welcome(site: DemoSite, parts: Parts) -> None:
                                 gate demo scan binh-cccd --reader scanner-in
                                 gate demo scan {site.codes['binh-so']} --reader keypad-in
                                 gate demo scan chi-cccd --reader scanner-out
+  Ra lệnh · command             gate command open --site {SITE} --gate {GATE} --actor {OPERATOR} --reason "thử" \\
+                                  --key {site.folder}/operator.pem --broker 127.0.0.1 --port {site.broker_port} \\
+                                  --username operator --password-file {site.folder}/operator.password
   Có tên · names                {', '.join(site.codes)}
   Dừng · stop                   Ctrl-C
 """, flush=True)
