@@ -14,6 +14,7 @@ from support_mosquitto import TIMEOUT_S, free_port
 
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
 PROGRAM = shutil.which("initdb", path=str(_DEBIAN[-1])) if _DEBIAN else shutil.which("initdb")
+_MEMORY = Path("/dev/shm")  # thousands of small files for a few minutes
 MISSING = "no PostgreSQL here: apt-get install postgresql"
 
 
@@ -24,7 +25,7 @@ class Postgresql:
         assert PROGRAM is not None, MISSING
         self._bin = Path(PROGRAM).resolve().parent
         self._user = pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
-        self._folder = Path(tempfile.mkdtemp(prefix="gate-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="gate-pg-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         self._numbers = count(1)

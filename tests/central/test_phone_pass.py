@@ -44,6 +44,12 @@ class OnePerson:
 
 
 @pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One kind is enough here: what is tested is the page."""
+    return f"sqlite:///{tmp_path / 'central.db'}"
+
+
+@pytest.fixture
 def phone(tmp_path: Path) -> Iterator[Browser]:
     phone = Browser(str(tmp_path / "phone"))
     yield phone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support_browser import Browser, needs_chromium
@@ -12,6 +13,12 @@ from gate.model import EventKind
 
 pytestmark = needs_chromium
 READY = "document.querySelector('[data-when=live]') && !document.querySelector('[data-when=live]').hidden"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One kind is enough here: what is tested is the page."""
+    return f"sqlite:///{tmp_path / 'central.db'}"
 
 
 @pytest.fixture(scope="module")
