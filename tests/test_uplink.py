@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from random import Random
@@ -19,11 +20,15 @@ from support_outbox import MemoryOutbox
 from gate import wire
 from gate.acks import sign_ack
 from gate.clock import SHIFT_START, ManualClock, SystemClock
+from gate.command_desk import sign_command
+from gate.command_post import CommandPost
 from gate.config import Mqtt
 from gate.delivery import WINDOW_EVENTS
 from gate.model import Fault
+from gate.order import Order, Role, Verb
 from gate.trust import Key, Keyring, kid_of
 from gate.uplink import STAND_BACK_S, Uplink
+from gate.view import DocumentSet
 
 pytestmark = needs_mosquitto
 
@@ -112,6 +117,31 @@ def test_while_somebody_is_at_the_lane_the_feed_waits(mosquitto: Mosquitto, comp
         assert seqs(probe.messages) == [1]
         clock.advance(STAND_BACK_S)
         probe.wait(lambda messages: 2 in seqs(messages))
+    finally:
+        uplink.stop()
+
+
+def test_a_command_is_heard_at_once_while_the_feed_stands_back(mosquitto: Mosquitto, complaints: Complaints) -> None:
+    outbox, clock, heard = MemoryOutbox(), ManualClock(), queue.SimpleQueue[Order]()
+    probe = mosquitto.probe(EVENTS, wire.up(SITE, GATE, "state"))
+    documents = DocumentSet(keyring=Keyring([
+        Key(RECORDER_KID, RECORDER.public_key(), "an", "operator", role=Role.GUARD)]))
+    post = CommandPost(SITE, GATE, counters={}, documents=lambda: documents, clock=clock, say=heard.put,
+                       make_nonce=lambda: "n1")
+    uplink = Uplink(outbox, mosquitto.settings(), site=SITE, gate=GATE, keyring=lambda: KEYRING, clock=clock,
+                    say=complaints.say, rng=Random(7), commands=post)
+    uplink.start()
+    try:
+        uplink.state(wire.State(mode="normal", portal="closed", outbox=0, epoch="e", written_seq=0, clock_trusted=True))
+        probe.wait(lambda messages: any(m.topic.endswith("state") for m in messages))
+        assert wire.read_message(probe.messages[-1].payload, "state", wire.State).nonce == "n1"
+        uplink.stand_back()
+        outbox.append(1)
+        wanted = wire.Command(site=SITE, gate=GATE, verb="open", actor="an", reason="r", nonce="n1", counter=1)
+        probe.publish(wire.down(SITE, GATE, "command", "open"), sign_command(
+            wanted, RECORDER, RECORDER_KID, client="c", id="m", time=SHIFT_START))
+        assert heard.get(timeout=30.0).verb is Verb.OPEN
+        assert seqs(probe.messages) == []
     finally:
         uplink.stop()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -170,3 +171,12 @@ def test_a_gate_that_is_not_there_is_said_to_be_silent_and_a_wrong_call_is_expla
         assert code == USAGE
         assert word in errors
     assert AN not in str(answers)
+
+
+def test_an_operators_key_has_a_role_and_no_other_key_has_one(tmp_path: Path) -> None:
+    issue = [sys.executable, "-m", "gate", "central", "issue", "key", "--issuer", "an",
+             "--out", str(tmp_path / "an.pem")]
+    for options in (["--purpose", "operator"], ["--role", "guard"]):
+        done = subprocess.run([*issue, *options], capture_output=True, text=True, check=False)
+        assert (done.returncode, "--role" in done.stderr) == (USAGE, True)
+    assert not list(tmp_path.iterdir())
