@@ -56,8 +56,8 @@ class Wire:
     def __init__(self, line: SerialLine) -> None:
         self._line = line
 
-    def read(self, _bytes_max: int) -> bytes:
-        return self._line.read_now()
+    def read(self, bytes_max: int) -> bytes:
+        return self._line.read_now(bytes_max)
 
     def write(self, data: bytes) -> int:
         return self._line.write(data)
@@ -111,15 +111,23 @@ class OsdpBus(EdgePipe):
             if time.monotonic() >= end_mono:
                 raise DeviceError(f"{settings.port}: reader {settings.address} opens no secure channel; check A and B, "
                                   "its address, its baud rate, and that it holds the key of key_file")
-            self._panel.refresh()
+            self._refresh()
             self._stopping.wait(REFRESH_S)
+
+    def _refresh(self) -> None:
+        try:
+            self._panel.refresh()
+        except SystemError as error:  # how the library passes on what its line raised
+            raise DeviceError(f"OSDP: {error.__cause__ or error}; is the adapter still plugged in?") from error
 
     def _serve(self) -> None:
         try:
             while not self._stopping.wait(REFRESH_S):
-                self._panel.refresh()
+                self._refresh()
                 if not self._panel.sc_status():
                     break
+        except DeviceError:
+            pass  # the reading thread finds the pipe ended, and opens the line again
         finally:
             self.end()
 

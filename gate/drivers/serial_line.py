@@ -44,9 +44,9 @@ class SerialLine:
             raise DeviceError("the line is readable and holds nothing: the device has gone")
         return data
 
-    def read_now(self) -> bytes:
+    def read_now(self, bytes_max: int) -> bytes:
         """What has arrived by now, perhaps nothing."""
-        data: bytes = self._port.read(CHUNK_MAX_BYTES)
+        data: bytes = self._port.read(bytes_max)
         return data
 
     def write(self, data: bytes) -> int:

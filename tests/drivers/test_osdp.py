@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from gate.model import Direction, ReaderState
 
 osdp_sys = pytest.importorskip("osdp_sys", reason="the extra `osdp` is not installed")
 
+PACKETS = Path(__file__).resolve().parents[2] / "../shared/data/osdp/packets.json"
 BITS = "01110100101110110011110001"
 SHOWN = b"26-233-30328"
 
@@ -137,3 +140,19 @@ def test_key_file_that_holds_no_key_says_what_to_write(tmp_path, pty, heard):
     reader.start(heard)
     assert "32 hexadecimal digits" in heard.next().detail
     reader.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PACKETS.is_file(), reason="the shared test data is not beside this repository")
+def test_published_packets_and_noise_open_no_channel_and_are_no_scan(pty, tmp_path, heard):
+    (tmp_path / "scbk").write_text(secrets.token_hex(16))
+    pty.plug()
+    reader = OsdpReader("card", Direction.ENTRY, OsdpSettings(port=str(pty.path), key_file=tmp_path / "scbk"))
+    reader.start(heard)
+    for case in json.loads(PACKETS.read_text()):
+        pty.send(bytes.fromhex(case["hex"]) + secrets.token_bytes(16))
+    said = heard.next()
+    assert isinstance(said, ReaderState)
+    assert not said.present
+    reader.stop()
+    assert heard.nothing()
