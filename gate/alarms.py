@@ -47,11 +47,6 @@ class Alarms:
         self._taken_mono = float("-inf")
         self._not_taken = 0
 
-    @property
-    def standing(self) -> list[str]:
-        """The names of the alarms that stand."""
-        return list(self._standing)
-
     def hear(self, contact: Contact, now: Now) -> list[Effect]:
         """An input of WATCHED has changed, or said its level at start."""
         if contact.name == LOCK:

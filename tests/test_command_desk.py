@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gate import wire
 from gate.acks import sign_ack
-from gate.command_desk import NONCE_LIFE_S, Desk, Heard, read_kept, sign_command
+from gate.command_desk import NONCE_LIFE_S, Desk, Heard, read_kept, sender, sign_command
 from gate.model import Now
 from gate.order import MAY, Refusal, RefusedCommandError, Role, Verb
 from gate.trust import Key, Keyring, Revocations, key_id, keyring_from_json, keyring_to_json, kid_of
@@ -162,3 +162,11 @@ def test_whatever_the_order_and_the_delays_no_command_is_believed_twice_nor_late
 def test_counters_of_keys_that_nobody_holds_any_more_are_forgotten():
     desk = Desk("khu-a", "cong-1", DESK.nonces, {"gone": 9})
     assert list(msgspec.json.decode(desk.judge(heard(), DOCUMENTS, NOW)[1].kept)) == [key_id(RING[Role.OPERATOR].kid)]
+
+
+def test_whoever_sends_is_known_only_by_an_id_in_form():
+    genuine = heard().payload
+    assert all(sender(genuine))
+    for payload in (b"", b"{", genuine[:-1], b'{"data": {}}', sign_ack(
+            wire.Ack("khu-a", "cong-1", "e", 1, 1, "00"), RECORDER, b"k", id="1", time=AT)):
+        assert sender(payload) == ("", "")

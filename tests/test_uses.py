@@ -7,11 +7,13 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from support_ledger import PATIENCE_S, ledger_at, now
 
 from gate import portal
+from gate.errors import DocumentError
 from gate.model import Contact, Decision, Direction, Flushed, Mode, Reason, Record, SetMode, Tick
-from gate.policy.visits import count_uses
+from gate.policy.visits import count_uses, read_visit
 
 GUEST = Decision(True, Reason.GRANTED, Direction.ENTRY, "in", holder="khach", uses=1)
 
@@ -67,3 +69,9 @@ def test_an_entry_stays_used_up_when_the_process_is_killed_after_its_grant(tmp_p
     again.start()
     assert again.uses == {"khach": 2}
     again.stop()
+
+
+@pytest.mark.parametrize("fact", [{"uses": 0}, {"uses": "many"}, {"guest": "an"}, []])
+def test_a_visit_out_of_form_is_refused_with_the_fault(fact):
+    with pytest.raises(DocumentError, match="the visit"):
+        read_visit(fact)

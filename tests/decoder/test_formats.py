@@ -335,3 +335,12 @@ def test_every_holder_has_ten_thousand_possible_numbers(holders: int, digits: in
 def test_more_holders_than_numbers_serve_is_an_error(holders: int) -> None:
     with pytest.raises(ValueError, match="10000000 holders"):
         number_code.random_digits_needed(holders)
+
+
+@given(random_digits)
+def test_a_number_under_duress_means_the_one_below_it_and_nothing_else_means_any(digits: str) -> None:
+    number = number_code.new_number(digits)
+    forced = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert number_code.under_duress(forced.encode()) == number.encode()
+    assert number_code.under_duress(number.encode()) is None
+    assert number_code.under_duress(b"no number") is None
