@@ -20,7 +20,7 @@ TEST_PACKAGES = chromium poppler-utils gcc libc6-dev $(POSTGRESQL_PACKAGE)
 
 # What decides, alone: levels 1 and 2 of gate/__init__.py, and whole gates on simulated edges.
 PURE_TESTS := tests/policy tests/decoder $(wildcard $(addprefix tests/test_, $(addsuffix *.py, \
-	admission certificates command cose delivery explanation imports inspection live peers portal presence scenarios texts trust uses view wire)))
+	admission certificates command cose delivery edge explanation imports inspection live peers portal presence scenarios texts trust uses view wire)))
 
 .PHONY: help
 help:  ## this list

@@ -13,10 +13,12 @@ The import rule, kept by `tests/test_imports.py`; a lower level never imports a 
 
     5  __main__, cli, commands, app, demo, simulate, simulated_codes, scenario, central
     5  backup, wiring, doctor
-    4  controller, obey, command_post, passages, effector, reporter, uplink, watchdog, documents, lane_settings
+    4  controller, rehearsal, obey, command_post, passages, effector, reporter, uplink, watchdog, documents
+    4  lane_settings
     3  drivers, ledger, config, clock, inbox, mqtt_client, noticeboard, token_key, private_key, durable, pack_files
     2  admission, alarms, portal, presence, policy, trust, decoder, inspection, view, ports, texts, wire, acks, peers
-    2  delivery, cose, cbor, cose_key, command_desk, jwk, jws, certificates, countries, strict_json, explanation
+    2  delivery, edge_notes, cose, cbor, cose_key, command_desk, jwk, jws, certificates, countries
+    2  strict_json, explanation
     1  model, order, errors
 """
 

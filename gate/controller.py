@@ -14,22 +14,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gate import model, portal
-from gate.admission import admit, answer, forget
+from gate.admission import answer, forget
 from gate.alarms import WATCHED, Alarms
 from gate.clock import Clock
-from gate.effector import Effector, brief
+from gate.edge_notes import edge_note
+from gate.effector import Effector
 from gate.errors import PartError
 from gate.inbox import Inbox
 from gate.model import Alert, EventKind, Now, Record
 from gate.order import Order
 from gate.passages import Passages
 from gate.policy.visits import count_uses
+from gate.rehearsal import Rehearsal
 from gate.view import NoRoster, View
 
 IDLE_S = 1.0
 """The loop turns at least this often, so that the watchdog and the reports go on."""
-REHEARSE_EVERY_S = 0.01
-"""The least time between two rehearsals, however many pieces a code comes in."""
 LOCKED = frozenset({portal.State.CLOSED, portal.State.LOCKED_DOWN})
 
 
@@ -48,8 +48,7 @@ class Controller:
             self.view = replace(view, presence=passages.presence, crossing=passages.crossing)
             self.each_turn += (passages.each_turn,)
         self.alarms = Alarms()
-        self.last_granted: model.Scan | None = None
-        self.rehearsed_mono = float("-inf")
+        self.rehearsal = Rehearsal(hands)
         self.stopping = False
         self.doom: PartError | None = None
 
@@ -77,7 +76,7 @@ class Controller:
             self.follow(model.Tick(), now)
         self.follow(fact, now)
         self.check_lock(now)
-        self.alarm(self.alarms.watch(self.lane.state in LOCKED, now), now)
+        self.carry_out(self.alarms.watch(self.lane.state in LOCKED, now), now)
         for routine in self.each_turn:
             routine(now)
         if self.doom is not None and not self.lane.emergency:
@@ -90,10 +89,11 @@ class Controller:
                 if self.passages is not None:
                     self.passages.expect(self.lane, self.view.two_persons.waiting(now.mono))
                 decision = self.decide(stimulus, now)
-                self.last_granted = stimulus if decision.granted else self.last_granted
+                self.rehearsal.heed(stimulus, decision)
                 return decision
             case model.CodeBegun():
-                self.rehearse(now)
+                if self.lane.state in LOCKED:
+                    self.rehearsal.run(self.view, self.lane, now)
             case Order() if self.obey is not None:
                 self.obey(self, stimulus, now)
             case model.SetMode(mode=mode, for_s=None):
@@ -101,22 +101,16 @@ class Controller:
                 self.hands.ledger.remember("mode", mode.value.encode())
                 return stimulus
             case model.Contact(name=name) if name in WATCHED:
-                self.alarm(self.alarms.hear(stimulus, now), now)
+                self.carry_out(self.alarms.hear(stimulus, now), now)
             case model.SetMode() | model.Contact() | model.Tick():
                 return stimulus
             case model.Flushed():
                 self.hands.fault("ledger", None)
                 return stimulus
-            case model.Documents(view=documents, versions=versions, problem=None):
-                self.view = replace(self.view, documents=documents)
-                self.note(now, EventKind.DOCUMENTS_APPLIED, {"versions": dict(versions)}, "documents-refused", None)
-            case model.Documents(problem=str(problem)):
-                problem = brief(problem)
-                self.note(now, EventKind.DOCUMENTS_REFUSED, {"detail": problem}, "documents-refused", problem)
-            case model.ReaderState(reader=reader, present=present, detail=detail):
-                kind = EventKind.READER_BACK if present else EventKind.READER_LOST
-                alert = None if present else brief(detail) or "gone"
-                self.note(now, kind, {"reader": reader, "detail": brief(detail)}, f"reader-{reader}", alert)
+            case model.Documents() | model.ReaderState():
+                if isinstance(stimulus, model.Documents) and stimulus.problem is None:
+                    self.view = replace(self.view, documents=stimulus.view)
+                self.note(now, *edge_note(stimulus))
             case model.PeerMoves() if self.passages is not None:
                 self.carry_out(self.passages.hear(stimulus, now), now)
             case model.Fault(source=source, detail=detail, fatal=fatal):
@@ -133,17 +127,6 @@ class Controller:
         decision, self.view = answer(scan, self.view, now)
         return decision
 
-    def rehearse(self, now: Now) -> None:
-        """Go through the last grant once more while the next code arrives, to no effect: the core is pure.
-
-        When nobody has come for a moment none of its code and data is in a cache, and all of it takes twice as long.
-        """
-        due = now.mono - self.rehearsed_mono >= REHEARSE_EVERY_S
-        if due and self.last_granted is not None and self.lane.state in LOCKED:
-            self.rehearsed_mono = now.mono
-            _, effects = portal.on(self.lane, admit(self.last_granted, self.view, now), now)
-            self.hands.rehearse(effects, now)
-
     def note(self, now: Now, kind: EventKind, data: dict[str, object], alert: str, detail: str | None) -> None:
         """Record what happened at the gate's edge, and raise or clear its alert."""
         self.carry_out([Record(kind, data), Alert(alert, detail is not None, detail or "")], now)
@@ -152,12 +135,7 @@ class Controller:
         """Move the lane, and do what it asks for."""
         self.lane, effects = portal.on(self.lane, fact, now)
         self.carry_out(effects, now)
-        self.alarm(self.alarms.heed(effects, now), now)
-
-    def alarm(self, effects: Sequence[model.Effect], now: Now) -> None:
-        """Record alarms and tell them; they move nothing."""
-        if effects:
-            self.carry_out(effects, now)
+        self.carry_out(self.alarms.heed(effects, now), now)
 
     def carry_out(self, effects: Sequence[model.Effect], now: Now) -> None:
         """Do it, and let the lane hear what came of it."""

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 from gate import model, portal
 from gate.drivers.base import Barrier, Indicator
+from gate.edge_notes import brief
 from gate.errors import DeviceError, UsageError
 from gate.model import Alert, EventKind, Now, Record
 from gate.ports import Feed, Patience, Store, Ticket
 
 HOLD_LEASE_S = 3.0
 """A held release drops by itself when the core has not renewed it for this long (law 5)."""
-DETAIL_MAX_CHARS = 300
-"""How much of a text from the edge goes into a record or an alert."""
 
 
 class Effector:
@@ -127,8 +126,3 @@ class Effector:
         if detail != stood:
             self.feed.alert(f"fault-{source}", detail)
         return stood is not None
-
-
-def brief(text: str) -> str:
-    """Text from the edge, as long and as clean as a record can take it."""
-    return text[:DETAIL_MAX_CHARS].encode(errors="replace").decode()

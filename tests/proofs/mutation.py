@@ -43,7 +43,8 @@ PARTS = {
         "tests/test_portal_states.py", "tests/test_portal_tells.py", "tests/test_portal.py",
         "tests/test_scenarios.py")),
     "trust": Part(("gate/trust/*.py",), (
-        "tests/test_trust.py", "tests/test_trust_documents.py", "tests/test_trust_sealed.py", "tests/decoder/test_gp1.py",
+        "tests/test_trust.py", "tests/test_trust_documents.py", "tests/test_trust_sealed.py",
+        "tests/decoder/test_gp1.py",
         "tests/decoder/test_gp1_live.py", "tests/decoder/test_hc1.py", "tests/decoder/test_shc.py",
         "tests/decoder/test_nzcp.py", "tests/decoder/test_vds_nc.py")),
     "cose": Part(("gate/cose.py",), (
