@@ -15,8 +15,10 @@ from gate.model import Documents, EventKind, ReaderState
      EdgeNote(EventKind.DOCUMENTS_REFUSED, {"detail": "rollback"}, "documents-refused", "rollback")),
     (ReaderState("in", False, "unplugged"),
      EdgeNote(EventKind.READER_LOST, {"reader": "in", "detail": "unplugged"}, "reader-in", "unplugged")),
-    (ReaderState("in", False, ""), EdgeNote(EventKind.READER_LOST, {"reader": "in", "detail": ""}, "reader-in", "gone")),
-    (ReaderState("in", True, ""), EdgeNote(EventKind.READER_BACK, {"reader": "in", "detail": ""}, "reader-in", None)),
+    (ReaderState("in", False, ""),
+     EdgeNote(EventKind.READER_LOST, {"reader": "in", "detail": ""}, "reader-in", "gone")),
+    (ReaderState("in", True, ""),
+     EdgeNote(EventKind.READER_BACK, {"reader": "in", "detail": ""}, "reader-in", None)),
 ])
 def test_an_alert_stands_while_something_is_wrong_and_ends_when_it_is_right(said, note):
     assert edge_note(said) == note
