@@ -147,7 +147,7 @@ class LedgerReader:
             with self._lock:
                 yield
         except MemoryError as error:  # a page may say that its row is as long as the address space
-            raise self._unreadable("it takes more memory than there is: it is damaged, or the memory is full") from error
+            raise self._unreadable("it takes more memory than there is: damaged, or the memory is full") from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unreadable(str(error), DamagedError if is_damage(error) else StoreError) from error
 
