@@ -151,8 +151,6 @@ class Daemon:
         self.say_started(ledger, clock.now())
         self.start_inputs(readers, watcher)
         with self.stop_on_signals():
-            if self.guard is not None:
-                self.guard.wait_ready()
             gc.freeze()  # what is here now stays: no collection in the midst of a scan looks through it again
             notify("READY=1")
             self.controller.run(self.inbox)

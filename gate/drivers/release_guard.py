@@ -25,7 +25,6 @@ from gate.model import Fault
 GRACE_S = 2.0
 """How much later than its end a release may be locked before its process counts as hung."""
 RESTART_AFTER_S = 1.0
-START_MAX_S = 2.0
 BYE = math.inf
 """What the barrier says last of all, when everything is locked in order."""
 SYSTEMD_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -48,7 +47,6 @@ class ReleaseGuard:
     def __init__(self, pins: config.Pins, barrier: config.Section, say: Callable[[Fault], None]) -> None:
         self._order = msgspec.json.encode(Order(pins, barrier), enc_hook=str) + b"\n"
         self._say = say
-        self._ready = Event()
         self._stopping = Event()
         self._telling = Lock()
         self._pipe = -1
@@ -56,12 +54,8 @@ class ReleaseGuard:
         self._thread = Thread(target=self._keep, name="release-guard", daemon=True)
 
     def start(self) -> None:
-        """Start the guardian; it loads while the daemon does."""
+        """Start the guardian; it loads while the daemon does, and locks as well when that ends meanwhile."""
         self._thread.start()
-
-    def wait_ready(self) -> bool:
-        """Wait until a guardian watches, START_MAX_S at most: somebody may want to leave, and it was started first."""
-        return self._ready.wait(START_MAX_S)
 
     def released_until(self, until_mono: float) -> None:
         """Tell the guardian: called before a pin moves, and with 0 once all is locked.
@@ -100,7 +94,6 @@ class ReleaseGuard:
                 self._pipe = child.stdin.fileno()
                 os.write(self._pipe, b"%f\n" % self._until_mono)  # what was said while none listened
             if child.stdout.read(1):
-                self._ready.set()
                 self._say(Fault("release-guard", None))
             try:
                 return child.wait()

@@ -32,14 +32,15 @@ def main(daemon_pid: int) -> int:
     """Watch until the end; 0 when the lines are locked."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # whoever ends the daemon's group ends it, not this
         signal.signal(number, signal.SIG_IGN)
-    daemon = os.pidfd_open(daemon_pid)
+    daemon = _open(daemon_pid)
     order = msgspec.json.decode(_first_line(), type=Order, dec_hook=_path)
     barrier = msgspec.convert(order.barrier, RelaySettings)
     import gpiozero  # noqa: F401, PLC0415  (the part that takes time: now, and not when it matters)
 
     open_factory(order.pins).close()
-    os.write(1, b"\n")
-    if watch(daemon) == BYE:
+    with suppress(BrokenPipeError):  # it has ended meanwhile
+        os.write(1, b"\n")
+    if daemon is not None and watch(daemon) == BYE:
         return 0
     return 0 if lock(order, barrier) else 3
 
@@ -87,6 +88,15 @@ def lock(order: Order, settings: RelaySettings) -> bool:
         finally:
             barrier.stop()
     return False
+
+
+def _open(daemon_pid: int) -> int | None:
+    """A descriptor of the daemon that started this process, None when it has ended meanwhile."""
+    try:
+        daemon = os.pidfd_open(daemon_pid)
+    except ProcessLookupError:
+        return None
+    return daemon if os.getppid() == daemon_pid else None  # else the number is another's by now
 
 
 def _first_line() -> bytes:
