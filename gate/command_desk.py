@@ -24,12 +24,12 @@ from typing import NamedTuple
 import msgspec
 
 from gate import wire
-from gate.cose import PrivateKey, parse_sign1, sign1, verify1
-from gate.errors import ForgedError, MalformedError
+from gate.cose import PrivateKey, sign1
+from gate.errors import CodeError, MalformedError
 from gate.model import Now
 from gate.order import MAY, Order, Refusal, RefusedCommandError, Verb
 from gate.strict_json import NOT_IN_FORM
-from gate.trust import Key, Purpose, key_id
+from gate.trust import Key, Purpose, key_id, unseal_with
 from gate.view import DocumentSet
 
 PURPOSE: Purpose = "operator"
@@ -143,16 +143,11 @@ def _prove(payload: bytes, documents: DocumentSet, now: Now) -> tuple[bytes, Key
         raise RefusedCommandError(Refusal.MALFORMED, f"{len(payload)} bytes")
     try:
         envelope = wire.read_message(payload, "command", wire.SignedCommand)
-        message = parse_sign1(base64.b64decode(envelope.sign1, validate=True))
-    except (MalformedError, ValueError) as error:
+        return unseal_with(envelope.sign1, documents.keyring, PURPOSE, lambda key: _in_force(key, documents, now))
+    except MalformedError as error:
         raise RefusedCommandError(Refusal.UNSIGNED, "no signed command in form") from error
-    for key in documents.keyring.find(message.kid, PURPOSE):
-        if _in_force(key, documents, now):
-            try:
-                return verify1(message, key.public_key), key
-            except ForgedError:
-                continue
-    raise RefusedCommandError(Refusal.UNSIGNED, "under no operator's key")
+    except CodeError as error:
+        raise RefusedCommandError(Refusal.UNSIGNED, "under no operator's key") from error
 
 
 def _in_force(key: Key, documents: DocumentSet, now: Now) -> bool:

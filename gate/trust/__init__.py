@@ -17,7 +17,7 @@ from gate.trust.documents import (
 )
 from gate.trust.keys import Key, Keyring, Purpose, Revocations, Roster, key_id, kid_of, token_hash
 from gate.trust.proof import ISSUER_DISAGREES, prove, read_proved, reason_of, verify
-from gate.trust.sealed import unseal
+from gate.trust.sealed import unseal, unseal_with
 
 __all__ = [
     "DOCUMENT_MAX_BYTES",
@@ -40,5 +40,6 @@ __all__ = [
     "revocations_to_json",
     "token_hash",
     "unseal",
+    "unseal_with",
     "verify",
 ]

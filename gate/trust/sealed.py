@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 from gate.cose import parse_sign1, verify1
 from gate.errors import ForgedError, MalformedError, UnknownKeyError
-from gate.trust.keys import Keyring, Purpose, key_id
+from gate.trust.keys import Key, Keyring, Purpose, key_id
 
 
 def unseal(sealed: str, keyring: Keyring, purpose: Purpose, issuer: str | None = None) -> bytes:
@@ -17,18 +18,25 @@ def unseal(sealed: str, keyring: Keyring, purpose: Purpose, issuer: str | None =
         UnknownKeyError: it names no such key, or one that is withdrawn.
         ForgedError: that key did not sign it.
     """
+    signed, _ = unseal_with(sealed, keyring, purpose, lambda key: issuer in (None, key.issuer))
+    return signed
+
+
+def unseal_with(
+    sealed: str, keyring: Keyring, purpose: Purpose, usable: Callable[[Key], bool],
+) -> tuple[bytes, Key]:
+    """The same, with the key that signed; of its kid's keys only those that are `usable` are tried."""
     try:
         message = parse_sign1(base64.b64decode(sealed, validate=True))
     except ValueError as error:
         raise MalformedError(f"what is sealed is not base64: {error}") from error
     keys = [key for key in keyring.find(message.kid, purpose)
-            if issuer in (None, key.issuer) and not {key.fingerprint, key_id(key.kid)} & keyring.withdrawn]
+            if usable(key) and not {key.fingerprint, key_id(key.kid)} & keyring.withdrawn]
     if not keys:
-        whose = f"{purpose}'s" if issuer is None else f"{purpose}'s of {issuer}"
-        raise UnknownKeyError(f"sealed under a key that is no {whose}, or is withdrawn")
+        raise UnknownKeyError(f"sealed under a key that is no {purpose}'s that would do here, or is withdrawn")
     for key in keys:
         try:
-            return verify1(message, key.public_key)
+            return verify1(message, key.public_key), key
         except ForgedError:
             continue
     raise ForgedError("its key did not seal it")

@@ -24,7 +24,7 @@ ATTACK = "tests/test_documents.py::test_an_attack_is_named_and_leaves_what_was_i
 
 CASES = (
     Case("a command is believed only under an operator's signature",
-         "command_desk.py", "return verify1(message, key.public_key), key", "return message.payload, key", COMMANDS),
+         "trust/sealed.py", "return verify1(message, key.public_key), key", "return message.payload, key", COMMANDS),
     Case("a command carries a nonce that this gate issued just now",
          "command_desk.py", "if command.nonce not in {nonce.text for nonce in self._fresh(now.mono)}:", "if False:",
          COMMANDS),
