@@ -7,11 +7,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from gate import config
-from gate.decoder.framing import Framer
-from gate.drivers.byte_reader import ByteReader
 from gate.drivers.evdev_keys import EvdevKeys
-from gate.drivers.repeat import RepeatFilter
-from gate.model import PAYLOAD_MAX_BYTES, Direction
+from gate.drivers.line_reader import LineReader
+from gate.model import Direction
 
 ENTER = b"\r"
 
@@ -26,32 +24,15 @@ class KeyboardScannerSettings(config.Section, frozen=True, kw_only=True):
     """The same code again within this time is the same scan."""
 
 
-class KeyboardScanner(ByteReader):
+class KeyboardScanner(LineReader):
     """Hands on what the scanner types, one payload a scan; the device is taken from the console."""
 
     Settings = KeyboardScannerSettings
 
     def __init__(self, name: str, direction: Direction, settings: KeyboardScannerSettings) -> None:
-        super().__init__(name, direction)
+        super().__init__(name, direction, idle_gap_ms=settings.idle_gap_ms, repeat_s=settings.repeat_s,
+                         terminators=ENTER)
         self._settings = settings
-        self._idle_gap_s = settings.idle_gap_ms / 1000
-        self._framer = Framer(self._idle_gap_s, PAYLOAD_MAX_BYTES, ENTER)
-        self._repeats = RepeatFilter(settings.repeat_s)
 
     def open(self) -> EvdevKeys:
         return EvdevKeys(self._settings.port)
-
-    def take(self, data: bytes, mono: float) -> None:
-        payloads = self._framer.feed(data, mono)
-        self.dropped = self._framer.dropped
-        for payload in payloads:
-            if self._repeats.is_new(payload, mono):
-                self.offer(payload, mono)
-        if data and self._framer.waiting:
-            self.foretell()
-
-    def silence_s(self) -> float | None:
-        return self._idle_gap_s if self._framer.waiting else None
-
-    def forget(self) -> None:
-        self._framer.reset()

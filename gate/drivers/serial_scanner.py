@@ -7,11 +7,9 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta
 
 from gate import config
-from gate.decoder.framing import Framer
-from gate.drivers.byte_reader import ByteReader
-from gate.drivers.repeat import RepeatFilter
+from gate.drivers.line_reader import LineReader
 from gate.drivers.serial_line import Baud, SerialLine
-from gate.model import PAYLOAD_MAX_BYTES, Direction
+from gate.model import Direction
 
 
 class Preset(NamedTuple):
@@ -52,18 +50,16 @@ class SerialSettings(config.Section, frozen=True, kw_only=True):
     """The same code again within this time is the same scan."""
 
 
-class SerialScanner(ByteReader):
+class SerialScanner(LineReader):
     """Hands on what the scanner sends, one payload a scan."""
 
     Settings = SerialSettings
 
     def __init__(self, name: str, direction: Direction, settings: SerialSettings) -> None:
-        super().__init__(name, direction)
         self._settings = settings
-        self._idle_gap_s = settings.idle_gap_ms / 1000
-        self._framer = Framer(self._idle_gap_s, PAYLOAD_MAX_BYTES, TERMINATORS[settings.terminator])
-        self._repeats = RepeatFilter(settings.repeat_s)
         self._preset = PRESETS.get(settings.preset, Preset(b"", b""))
+        super().__init__(name, direction, idle_gap_ms=settings.idle_gap_ms, repeat_s=settings.repeat_s,
+                         terminators=TERMINATORS[settings.terminator], answer=self._preset.answer)
 
     def open(self) -> SerialLine:
         settings = self._settings
@@ -71,18 +67,3 @@ class SerialScanner(ByteReader):
             settings.port, settings.baud, dtr=settings.dtr, rts=settings.rts,
             start_command=self._preset.command + bytes.fromhex(settings.start_hex),
         )
-
-    def take(self, data: bytes, mono: float) -> None:
-        payloads = self._framer.feed(data, mono)
-        self.dropped = self._framer.dropped
-        for payload in payloads:
-            if payload != self._preset.answer and self._repeats.is_new(payload, mono):
-                self.offer(payload, mono)
-        if data and self._framer.waiting:
-            self.foretell()
-
-    def silence_s(self) -> float | None:
-        return self._idle_gap_s if self._framer.waiting else None
-
-    def forget(self) -> None:
-        self._framer.reset()
