@@ -111,7 +111,6 @@ class Daemon:
         self.zone = ZoneInfo(settings.site.time_zone)
         self.token_key = read_token_key(settings.site.token_key_file)
         self.readers_there: dict[str, bool] = {}
-        self.guard: ReleaseGuard | None = None
         self.uplink: Uplink | None = None
         self.controller: Controller
 
@@ -177,9 +176,9 @@ class Daemon:
         device = self.settings.barrier
         barrier = drivers.resolve(drivers.BARRIERS, device.driver)(device.settings, self.pins)
         if device.driver == "relay" and not self.settings.pins.vanish:
-            self.guard = ReleaseGuard(self.settings.pins, device.settings, self.inbox.put)
-            self.started(self.guard)
-            barrier.tell = self.guard.released_until
+            guard = ReleaseGuard(self.settings.pins, device.settings, self.inbox.put)
+            self.started(guard)
+            barrier.tell = guard.released_until
         self.started(barrier)
         indicators: list[Indicator] = [
             drivers.resolve(drivers.INDICATORS, each.driver)(each.settings, self.pins)

@@ -58,12 +58,13 @@ class Passages:
 
     def hear(self, said: model.PeerMoves, now: Now) -> list[model.Effect]:
         """Take in a peer's page; moves of a clock that is wrong are left out, and told to the operators."""
-        ahead = [move for move in said.moves if self.presence.is_ahead(move.stamp, now)]
-        news = [move for move in said.moves if move not in ahead and move.stamp.millis >= self._shift_millis
-                and self.presence.merge(move, now.mono)]
+        believed = [move for move in said.moves if not self.presence.is_ahead(move.stamp, now)]
+        ahead = len(believed) < len(said.moves)
+        news = [move for move in believed
+                if move.stamp.millis >= self._shift_millis and self.presence.merge(move, now.mono)]
         if news:
             self._keep(news)
-        if bool(ahead) is (said.gate in self._ahead):
+        if ahead is (said.gate in self._ahead):
             return []
         self._ahead ^= {said.gate}
         detail = f"the clock of {', '.join(sorted(self._ahead))} is ahead: what it says of passages is left out"
@@ -76,7 +77,7 @@ class Passages:
         """
         outside = self.crossing.outside
         if holder:
-            whom = [(holder, next((each.company for each in self.presence.everybody() if each.holder == holder), ""))]
+            whom = [(holder, self.presence.company(holder))]
         else:
             whom = [(each.holder, each.company) for each in self.presence.everybody()
                     if each.place not in (OUTSIDE, outside) and area in ("", each.place)]

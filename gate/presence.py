@@ -49,6 +49,11 @@ class Presence:
         move = self._last.get(holder)
         return None if move is None else move.place
 
+    def company(self, holder: str) -> str:
+        """Whom they were counted with then; nothing when nothing is known."""
+        move = self._last.get(holder)
+        return "" if move is None else move.company
+
     def since_millis(self, holder: str) -> int:
         """When they went there, 0 when nothing is known."""
         move = self._last.get(holder)
