@@ -113,3 +113,9 @@ def test_the_event_of_a_passage_tells_which_move_it_was(move, shift_millis):
 
 def test_an_event_without_a_move_tells_of_none():
     assert move_of({"holder": "an", "direction": "exit"}, "g1") is None
+
+
+def test_a_holder_is_counted_with_the_company_of_their_last_move():
+    presence = Presence("g1")
+    presence.go("an", "hall", "c1", now(0))
+    assert (presence.company("an"), presence.company("binh")) == ("c1", "")
